@@ -1,7 +1,7 @@
 """`make bench`: run the measurements beside this file, print them, and write docs/performance.md and out/bench.json.
 
-Each `bench_<name>.py` here has a docstring (its first line is the heading) and `def rows() -> Iterable[Row]`. Figures are
-medians of interleaved runs, given as a ratio to a peer measured in the same run, since machines differ and drift.
+Each `bench_<name>.py` here has a docstring (its first line is the heading) and `def rows() -> Iterable[Row]`.
+Figures are medians of interleaved runs, given as a ratio to a peer measured in the same run: machines differ and drift.
 """
 
 import argparse
@@ -56,8 +56,8 @@ def page(sections: dict[str, list[Row]], when: str) -> str:
     out = [
         "# Performance",
         "",
-        f"Measured by `make bench` on {when}: {machine()}. Medians of interleaved runs; a ratio compares two things measured",
-        "in the same run.",
+        f"Measured by `make bench` on {when}: {machine()}.",
+        "Medians of interleaved runs; a ratio compares two things measured in the same run.",
     ]
     for heading, rows in sections.items():
         out += ["", f"## {heading}", "", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
@@ -67,9 +67,7 @@ def page(sections: dict[str, list[Row]], when: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", help="benches to run (default: all); a subset does not rewrite the page"
-    )
+    parser.add_argument("names", nargs="*", help="benches to run (default: all); a subset does not rewrite the page")
     names = parser.parse_args().names
     console = Console()
     sections: dict[str, list[Row]] = {}

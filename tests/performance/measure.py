@@ -19,9 +19,7 @@ class Row:
     note: str = ""
 
 
-def interleaved(
-    subjects: Mapping[str, Callable[[], object]], runs: int, warm_up: int = 1
-) -> dict[str, list[float]]:
+def interleaved(subjects: Mapping[str, Callable[[], object]], runs: int, warm_up: int = 1) -> dict[str, list[float]]:
     """Seconds per call of each subject, taken in turn (A B C A B C ...) so that drift hits all alike."""
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     for round_number in range(runs + warm_up):
