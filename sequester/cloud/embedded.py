@@ -1,0 +1,175 @@
+"""A cloud in this process: moto for AWS, strict validation for Kubernetes, and Pulumi programs that run against it."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from sequester.cloud import kinds, lifecycle
+from sequester.cloud.api import Aws
+from sequester.cloud.monitor import STACK, Change, Record, Recorded, RecordingMonitor
+from sequester.cloud.wire import Props
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+PROJECT = "sequester"
+
+
+def _same(_type: str, _name: str, inputs: Props) -> Props:
+    return inputs
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change to a program on its way to the cloud, so that a test can remove a control or open a way out.
+
+    `change` sees (type, name, inputs) of each resource and returns the inputs to use, or None to leave it out (the
+    program goes on with a made-up id). `add` runs inside the program, after it.
+    """
+
+    change: Change = _same
+    add: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a program registered."""
+
+    resources: tuple[Recorded, ...]
+    """Every resource and component in the order in which they were made; the stack itself is left out."""
+    outputs: Props
+    """The stack's exports."""
+    components: Mapping[str, Props] = field(default_factory=dict[str, Props])
+    """What each component registered as its outputs, by URN."""
+
+    @property
+    def declared_only(self) -> list[str]:
+        """The types that moto lacks, sorted: validated by botocore and stored, but not acted on."""
+        return sorted({resource.type for resource in self.resources if resource.declared_only})
+
+    @property
+    def kubernetes(self) -> list[Props]:
+        """The Kubernetes manifests, in the order in which they were made."""
+        return [r.inputs for r in self.resources if r.type.startswith("kubernetes:") and r.id]
+
+
+class EmbeddedCloud:
+    """One AWS account and one cluster in this process; a context manager. One is open at a time.
+
+    >>> with EmbeddedCloud(region="us-east-1") as cloud:
+    ...     run = cloud.up(program, config={"sequester:network": "{...}"})
+    ...     cloud.client("ec2").describe_vpcs()
+    """
+
+    def __init__(self, region: str = "us-east-1") -> None:
+        self.aws = Aws(account=DEFAULT_ACCOUNT_ID, region=region)
+        self._moto = mock_aws()
+        self._environment: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        for name in self._environment:
+            del os.environ[name]
+        os.environ["AWS_DEFAULT_REGION"] = self.aws.region
+        os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+        self._moto.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._moto.stop()
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update(self._environment)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this cloud."""
+        client: BaseClient = self.aws.client(service)
+        return client
+
+    def up(
+        self,
+        program: Callable[[], None],
+        *,
+        config: Mapping[str, object] | None = None,
+        edit: Edit | None = None,
+        stack: str = "dev",
+        progress: Callable[[Recorded], None] | None = None,
+    ) -> Run:
+        """Run a program; every resource is made before this returns. May be called again, in one cloud or in many.
+
+        `config` maps `project:key` to a string or to anything that JSON can say. Raises `CreateFailedError` for the
+        first resource that could not be made, and whatever the program itself raises.
+        """
+        edit = edit or Edit()
+        monitor = RecordingMonitor(self, edit.change, progress or (lambda _: None))
+
+        def whole() -> None:
+            program()
+            edit.add()
+
+        # A context of its own: Pulumi keeps its settings and its root resource in context variables.
+        copy_context().run(_run, whole, monitor, dict(config or {}), stack)
+        return _as_run(monitor.record)
+
+    def make(self, token: str, name: str, inputs: Props) -> tuple[str, Props, bool]:
+        """Make one resource. See `sequester.cloud.monitor.Maker`."""
+        if token.startswith("pulumi:providers:"):
+            return name, inputs, False
+        kind = kinds.kind(token)
+        identity, outputs = lifecycle.create(self.aws, kind, inputs)
+        return identity, outputs, kind.declared_only
+
+    def invoke(self, token: str, arguments: Props) -> Props:
+        """Answer one provider function."""
+        raise NotImplementedError(token)
+
+
+def _run(program: Callable[[], None], monitor: RecordingMonitor, config: Mapping[str, object], stack: str) -> None:
+    from pulumi import runtime
+    from pulumi.runtime import mocks, settings
+    from pulumi.runtime.stack import run_in_stack
+
+    class _Stack:
+        """Keeps `set_mocks` from making a root: `run_in_stack` makes the one that holds the exports."""
+
+    settings.ROOT.set(_Stack())  # type: ignore[arg-type]
+    mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=False, monitor=monitor)
+    settings.ROOT.set(None)
+    text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    runtime.set_all_config(text)
+    loop = asyncio.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(run_in_stack(program))
+    except Exception:
+        if monitor.record.failures:
+            raise monitor.record.failures[0] from monitor.record.failures[0].said
+        raise
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    if monitor.record.failures:
+        raise monitor.record.failures[0]
+
+
+def _as_run(record: Record) -> Run:
+    stacks = [outputs for urn, outputs in record.outputs.items() if f"::{STACK}::" in urn]
+    return Run(
+        resources=tuple(record.resources),
+        outputs=stacks[0] if stacks else {},
+        components={urn: outputs for urn, outputs in record.outputs.items() if f"::{STACK}::" not in urn},
+    )
