@@ -15,6 +15,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto
 body { overflow-wrap: anywhere; }
 pre, code { font: 0.9em ui-monospace, monospace; background: #8882; }
 pre { padding: 0.75rem; overflow: auto; }
+pre code { background: none; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid; padding: 0.25rem 0.5rem; text-align: left; }
 blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid; }
