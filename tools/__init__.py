@@ -1,19 +1,36 @@
 """The real tools that the test lanes use: from PATH, else built once from pinned Go modules into the user's cache."""
 
 import os
+import re
 import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
+
+from tools.pins import FAMILY_OF, Family
 
 CACHE = Path(os.environ.get("SEQUESTER_TOOLS", Path.home() / ".cache" / "sequester" / "tools"))
 
 
 def find(name: str) -> Path | None:
-    """The executable `name`: on PATH, else the one built into the cache, else None."""
+    """The executable `name`, else None.
+
+    What is pinned here is taken from PATH only at the pinned version, else from the cache: an engine of another
+    version than its SDK fails in odd ways much later.
+    """
+    family = FAMILY_OF.get(name)
     on_path = shutil.which(name)
-    if on_path:
+    if family is None:
+        return Path(on_path) if on_path else None
+    if on_path and _version_of(on_path, family.says_version) == family.version:
         return Path(on_path)
-    built = CACHE / "bin" / name
+    built = folder(family) / name
     return built if built.is_file() else None
+
+
+def folder(family: Family) -> Path:
+    """Where a family's executables are built to; another pin or another Go is another folder."""
+    return CACHE / f"{family.name}-{family.version}-{family.digest}"
 
 
 def available(need: str) -> bool:
@@ -23,4 +40,28 @@ def available(need: str) -> bool:
 
 def mend(need: str) -> str:
     """How to come by what is missing, in one line."""
-    return "run as root" if need == "root" else f"install {need}, or `make tools` where it can be built"
+    if need == "root":
+        return "run as root"
+    family = FAMILY_OF.get(need)
+    if family is None:
+        return f"install {need}"
+    on_path = shutil.which(need)
+    if on_path and family.says_version:
+        found = _version_of(on_path, family.says_version) or "of unknown version"
+        return f"{on_path} is {found}, not {family.version}: `make tools` builds that"
+    return f"`make tools` builds {need} {family.version}"
+
+
+@cache
+def _version_of(executable: str, says_version: tuple[str, ...]) -> str | None:
+    if not says_version:
+        return None
+    quiet = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "1"}
+    try:
+        done = subprocess.run(
+            [executable, *says_version], capture_output=True, text=True, timeout=20, check=False, env=quiet
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"\d+\.\d+\.\d+(?:[-+][\w.]+)?", done.stdout + done.stderr)
+    return found.group() if found else None
