@@ -52,15 +52,20 @@ def tenant_roles(tenant: str) -> list[Manifest]:
 
 
 def cluster_roles() -> list[Manifest]:
-    name = "sequester-responder"
+    """What the responder may do beyond the tenants' namespaces."""
+    return cluster_role("sequester-responder", RESPONDER_CLUSTER_GRANTS, _group(RESPONDER_GROUP))
+
+
+def cluster_role(name: str, grants: Iterable[Grant], subject: Json) -> list[Manifest]:
+    """A role over the whole cluster, and its binding."""
     return [
-        manifest("rbac.authorization.k8s.io/v1", "ClusterRole", name, rules=_rules(RESPONDER_CLUSTER_GRANTS)),
+        manifest("rbac.authorization.k8s.io/v1", "ClusterRole", name, rules=_rules(grants)),
         manifest(
             "rbac.authorization.k8s.io/v1",
             "ClusterRoleBinding",
             name,
             roleRef=_reference("ClusterRole", name),
-            subjects=[_group(RESPONDER_GROUP)],
+            subjects=[subject],
         ),
     ]
 
