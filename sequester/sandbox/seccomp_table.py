@@ -53,6 +53,7 @@ def _null(index: int) -> Test:
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET = 1, 2, 10, 16, 17
 SOCK_TYPE_MASK, SOCK_STREAM, SOCK_DGRAM = 0xF, 1, 2
 IPPROTO_TCP, IPPROTO_UDP, SOL_SOCKET = 6, 17, 1
+SOL_IP, IP_RECVERR, SOL_IPV6, IPV6_RECVERR, IPV6_V6ONLY = 0, 11, 41, 25, 26
 CLONE_NEW_MASK = 0x7E020000  # NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 MSG_NOSIGNAL, MSG_FASTOPEN = 0x4000, 0x20000000
 FILE_TYPE_MASK, FILE_TYPE_FIFO, FILE_TYPE_REGULAR = 0o170000, 0o010000, 0o100000
@@ -189,6 +190,10 @@ DEFAULT: tuple[Row, ...] = (
     _notify("network", "connect bind listen accept accept4 sendmsg sendmmsg", "the address is seen and goes nowhere"),
     _allow("recvfrom recvmsg recvmmsg shutdown getsockname getpeername getsockopt", "nothing can arrive"),
     *(_allow("setsockopt", "options that send no packet", _is(1, level)) for level in (SOL_SOCKET, IPPROTO_TCP)),
+    *(
+        _allow("setsockopt", "libc's resolver asks for errors; IPv6 only", _is(1, level), _is(2, option))
+        for level, option in ((SOL_IP, IP_RECVERR), (SOL_IPV6, IPV6_RECVERR), (SOL_IPV6, IPV6_V6ONLY))
+    ),
     _notify("network", "setsockopt", "IP options: joining a group sends a packet whose address is data"),
     _notify(
         "trace",

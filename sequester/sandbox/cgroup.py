@@ -1,0 +1,147 @@
+"""Memory and process limits of a whole run, by cgroup v2 or v1, where this process may make cgroups.
+
+Linux: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+"""
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from sequester.sandbox.task import Limits
+
+ROOT = Path("/sys/fs/cgroup")
+REMOVE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a controller's settings are called."""
+
+    memory: str
+    swap: str
+    swap_value: str
+    processes: str
+    kills: str
+    peak: str
+
+
+VERSIONS = {
+    2: Files("memory.max", "memory.swap.max", "0", "pids.max", "memory.events", "memory.peak"),
+    1: Files(
+        "memory.limit_in_bytes",
+        "memory.memsw.limit_in_bytes",
+        "",
+        "pids.max",
+        "memory.oom_control",
+        "memory.max_usage_in_bytes",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Where new cgroups go: one directory with v2, one a controller with v1."""
+
+    version: int
+    memory: Path
+    processes: Path
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        return (self.memory,) if self.version == 2 else (self.memory, self.processes)
+
+
+@cache
+def parents() -> Parents | None:
+    """Where this process may make cgroups with both controllers; None where it may not."""
+    own = dict(_own())
+    for version in (2, 1):
+        if version == 2:
+            mounts = [mount for mount in (ROOT, ROOT / "unified") if (mount / "cgroup.controllers").is_file()]
+            found = [Parents(2, mount / own.get("", ""), mount / own.get("", "")) for mount in mounts]
+        else:
+            memory, processes = ROOT / "memory" / own.get("memory", ""), ROOT / "pids" / own.get("pids", "")
+            found = [Parents(1, memory, processes)]
+        for candidate in found:
+            if _works(candidate):
+                return candidate
+    return None
+
+
+def _own() -> list[tuple[str, str]]:
+    """(controller, path below its mount) of this process; the v2 controller is called ''."""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    parts = [line.split(":", 2) for line in lines]
+    return [(controller, path.lstrip("/")) for _, controllers, path in parts for controller in controllers.split(",")]
+
+
+def _works(candidate: Parents) -> bool:
+    files = VERSIONS[candidate.version]
+    probe = f"sequester-probe-{os.getpid()}"
+    try:
+        for directory in candidate.directories:
+            (directory / probe).mkdir()
+        return (candidate.memory / probe / files.memory).exists() and (
+            candidate.processes / probe / files.processes
+        ).exists()
+    except OSError:
+        return False
+    finally:
+        for directory in candidate.directories:
+            with contextlib.suppress(OSError):
+                (directory / probe).rmdir()
+
+
+class Cgroup:
+    """The cgroup of one sandbox."""
+
+    def __init__(self, where: Parents, name: str) -> None:
+        self.version = where.version
+        self._files = VERSIONS[where.version]
+        self._memory = where.memory / name
+        self._processes = where.processes / name
+        self._directories = tuple(directory / name for directory in where.directories)
+        for directory in self._directories:
+            directory.mkdir()
+
+    def limit(self, limits: Limits) -> None:
+        """OSError when the kernel does not take a limit."""
+        (self._memory / self._files.memory).write_text(str(limits.memory_bytes))
+        swap = self._memory / self._files.swap
+        if swap.exists():
+            swap.write_text(self._files.swap_value or str(limits.memory_bytes))
+        # The supervisor is one more; the limit counts threads.
+        (self._processes / self._files.processes).write_text(str(limits.processes + 1))
+
+    def add(self, pid: int) -> None:
+        for directory in self._directories:
+            (directory / "cgroup.procs").write_text(str(pid))
+
+    def memory_kills(self) -> int:
+        """How often the kernel killed in here because the limit was reached."""
+        for line in (self._memory / self._files.kills).read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+        return 0
+
+    def peak_memory_bytes(self) -> int | None:
+        try:
+            return int((self._memory / self._files.peak).read_text())
+        except OSError:
+            return None  # memory.peak came with Linux 5.19
+
+    def remove(self) -> None:
+        """Once its processes are gone; the kernel takes a moment to agree."""
+        until = time.monotonic() + REMOVE_SECONDS
+        for directory in self._directories:
+            while directory.exists():
+                try:
+                    directory.rmdir()
+                except OSError:
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(0.002)

@@ -1,0 +1,182 @@
+"""`IsolatedExecutor`: the one call that runs untrusted code, wherever it runs."""
+
+import asyncio
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import EllipsisType, TracebackType
+from typing import Protocol, Self, TypedDict, Unpack
+
+from sequester.sandbox.errors import InvalidRequest
+from sequester.sandbox.result import Json, Result
+from sequester.sandbox.session import OnOutput
+from sequester.sandbox.task import Limits, Task, new_run_id, size_bytes
+
+Size = int | str
+
+
+class Backend(Protocol):
+    """Where tasks run."""
+
+    def run(self, task: Task, on_output: OnOutput | None = None, stop: threading.Event | None = None) -> Result:
+        """Run to the end; `stop` ends it early."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Fetcher(Protocol):
+    """The door's client: it fetches with credentials that no sandbox has."""
+
+    def fetch(self, url: str, *, max_size: int) -> bytes: ...
+
+
+class Options(TypedDict, total=False):
+    """What a run may be given besides its code or command."""
+
+    timeout: float
+    """Seconds."""
+    memory: Size
+    """Bytes, or text such as ``"256MiB"``; so too `max_output`."""
+    max_output: Size
+    """Of standard output, standard error, value and files together."""
+    max_files: int
+    files: Mapping[str, bytes | str]
+    """By path below the working directory."""
+    stdin: bytes | str
+    environment: Mapping[str, str]
+    profile: str
+    """``"default"``, or ``"strict"`` for pure computation (Python code only)."""
+    allowed_syscalls: Iterable[str]
+    """Narrows the profile to these system calls."""
+    run: str
+    """The run's id: on Kubernetes a retry with the same id is the same run."""
+    on_output: OnOutput
+
+
+class _Common(TypedDict):
+    files: Mapping[str, bytes]
+    stdin: bytes
+    environment: Mapping[str, str]
+    profile: str
+    allowed_syscalls: frozenset[str] | None
+    limits: Limits
+    run: str
+
+
+class IsolatedExecutor:
+    """Runs untrusted code with no network, and records each attempt to get out.
+
+    >>> with IsolatedExecutor.local() as executor:
+    ...     executor.run_untrusted_code("result = sum(data['xs'])", {"xs": [1, 2]}).value
+    3
+    """
+
+    def __init__(self, backend: Backend, *, limits: Limits | None = None, door: Fetcher | None = None) -> None:
+        self._backend = backend
+        self._limits = limits or Limits()
+        self._door = door
+
+    @classmethod
+    def local(
+        cls,
+        *,
+        interpreter: str = "",
+        binds: Sequence[str] = (),
+        warm: int = 0,
+        limits: Limits | None = None,
+        door: Fetcher | None = None,
+    ) -> Self:
+        """Sandboxes on this machine (Linux with bubblewrap, or with user namespaces).
+
+        `interpreter` runs Python code (default: the system's python3), `binds` are directories shown read-only at their
+        own paths, `warm` is how many sandboxes wait, started ahead. SandboxUnavailable says what is missing.
+        """
+        from sequester.sandbox.local import LocalBackend
+
+        limits = limits or Limits()
+        backend = LocalBackend(interpreter_path=interpreter, binds=binds, warm=warm, limits=limits)
+        return cls(backend, limits=limits, door=door)
+
+    def run_untrusted_code(self, code: str, data: Json | EllipsisType = ..., **options: Unpack[Options]) -> Result:
+        """Run Python source that sees `data` (JSON) and may leave JSON in `result`, which comes back as `value`.
+
+        Raises the errors of `sequester.sandbox.errors`; that the code itself fails is `Result.exit`, not an error.
+        """
+        return self._backend.run(self._code_task(code, data, options), options.get("on_output"))
+
+    def run(self, command: Sequence[str], **options: Unpack[Options]) -> Result:
+        """Run a program of the sandbox's image in a working directory that holds `files`; errors as above."""
+        return self._backend.run(self._command_task(command, options), options.get("on_output"))
+
+    async def run_untrusted_code_async(
+        self, code: str, data: Json | EllipsisType = ..., **options: Unpack[Options]
+    ) -> Result:
+        """As `run_untrusted_code`; cancelling it kills the run."""
+        return await self._in_thread(self._code_task(code, data, options), options.get("on_output"))
+
+    async def run_async(self, command: Sequence[str], **options: Unpack[Options]) -> Result:
+        """As `run`; cancelling it kills the run."""
+        return await self._in_thread(self._command_task(command, options), options.get("on_output"))
+
+    async def _in_thread(self, task: Task, on_output: OnOutput | None) -> Result:
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(self._backend.run, task, on_output, stop)
+        finally:
+            stop.set()
+
+    def fetch_external_data(self, url: str, *, max_size: Size = "1MiB") -> bytes:
+        """What `url` holds, by the door: the agent's own request, which no sandbox can make."""
+        if self._door is None:
+            raise InvalidRequest("no door: give door= when making the executor (Door.local() or Door.deployed(...))")
+        return self._door.fetch(url, max_size=size_bytes("max_size", max_size))
+
+    def close(self) -> None:
+        """End what waits; runs in other threads end by themselves."""
+        self._backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _code_task(self, code: str, data: Json | EllipsisType, options: Options) -> Task:
+        task = Task(code=code, **self._common(options))
+        return task if isinstance(data, EllipsisType) else replace(task, data=data, has_data=True)
+
+    def _command_task(self, command: Sequence[str], options: Options) -> Task:
+        if isinstance(command, str):
+            raise InvalidRequest(f"command={command!r}: give a list of words, such as ['python3', 'main.py']")
+        return Task(command=tuple(command), **self._common(options))
+
+    def _common(self, options: Options) -> _Common:
+        allowed = options.get("allowed_syscalls")
+        return {
+            "files": {name: _bytes(content) for name, content in options.get("files", {}).items()},
+            "stdin": _bytes(options.get("stdin", b"")),
+            "environment": options.get("environment", {}),
+            "profile": options.get("profile", "default"),
+            "allowed_syscalls": None if allowed is None else frozenset(allowed),
+            "limits": self._narrowed(options),
+            "run": options.get("run") or new_run_id(),
+        }
+
+    def _narrowed(self, options: Options) -> Limits:
+        limits = self._limits
+        if "timeout" in options:
+            limits = replace(limits, timeout_seconds=options["timeout"])
+        if "memory" in options:
+            limits = replace(limits, memory_bytes=size_bytes("memory", options["memory"]))
+        if "max_output" in options:
+            limits = replace(limits, max_output_bytes=size_bytes("max_output", options["max_output"]))
+        if "max_files" in options:
+            limits = replace(limits, max_files=options["max_files"])
+        return limits
+
+
+def _bytes(content: bytes | str) -> bytes:
+    return content.encode() if isinstance(content, str) else content

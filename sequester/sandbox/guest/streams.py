@@ -1,0 +1,60 @@
+"""Writing without waiting: a slow or absent reader must not stop the supervisor's eyes."""
+
+import os
+from _collections_abc import Callable
+
+READ_BYTES = 1 << 16
+BACKLOG_BYTES = 1 << 20
+
+
+class Outbox:
+    """Bytes queued for a descriptor, written as it takes them."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.broken = False
+        self._queue = bytearray()
+        os.set_blocking(descriptor, False)
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """More is queued than should be: stop reading what fills it."""
+        return len(self._queue) >= BACKLOG_BYTES
+
+    def put(self, data: bytes) -> None:
+        self._queue += data
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the reader takes now; `broken` once it has gone."""
+        while self._queue and not self.broken:
+            try:
+                del self._queue[: os.write(self.descriptor, self._queue[: 1 << 20])]
+            except BlockingIOError:
+                return
+            except OSError:
+                self.broken = True
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+        self.descriptor, self.broken = -1, True
+
+
+def read_some(descriptor: int) -> bytes | None:
+    """What is there; b"" at the end, None when there is nothing yet."""
+    try:
+        return os.read(descriptor, READ_BYTES)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
+def drain(descriptor: int, take: Callable[[bytes], None]) -> None:
+    """Everything up to the end or to what is there now."""
+    while piece := read_some(descriptor):
+        take(piece)

@@ -1,0 +1,173 @@
+"""What to run, within which limits: checked once, then the same frames for every backend."""
+
+import json
+import math
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from sequester.sandbox import seccomp
+from sequester.sandbox.errors import InvalidRequest
+from sequester.sandbox.guest import frames
+from sequester.sandbox.result import Json, check_path
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]i?B|B)?", re.ASCII)
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+MIN_MEMORY_BYTES = 32 << 20  # what an interpreter needs to say that it has not enough
+MAX_TIMEOUT_SECONDS = 24 * 3600.0
+
+
+def size_bytes(name: str, value: int | str) -> int:
+    """``"256MiB"``, ``"1.5 GB"`` or a number of bytes, as bytes; InvalidRequest names the argument otherwise."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    size = int(float(match[1]) * _UNITS[match[2] or "B"]) if match else 0
+    if size <= 0:
+        raise InvalidRequest(f"{name}={value!r}: give bytes, or text such as '256MiB'")
+    return size
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one run. Sizes in bytes."""
+
+    timeout_seconds: float = 60.0
+    memory_bytes: int = 512 << 20
+    processes: int = 128
+    """Processes and threads."""
+    disk_bytes: int = 64 << 20
+    """Of the working directory, and of /tmp, each."""
+    max_output_bytes: int = 16 << 20
+    """Standard output, standard error, value and files together."""
+    max_files: int = 256
+    open_files: int = 1024
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
+            raise InvalidRequest(f"timeout={self.timeout_seconds!r}: give seconds, up to {MAX_TIMEOUT_SECONDS:.0f}")
+        if self.memory_bytes < MIN_MEMORY_BYTES:
+            raise InvalidRequest(f"memory={self.memory_bytes}: give at least {MIN_MEMORY_BYTES >> 20}MiB")
+        for name in ("processes", "disk_bytes", "max_output_bytes", "open_files"):
+            if getattr(self, name) < 1:
+                raise InvalidRequest(f"{name}={getattr(self, name)!r}: give at least 1")
+        if self.max_files < 0:
+            raise InvalidRequest(f"max_files={self.max_files!r}: give 0 or more")
+
+    def rlimits(self) -> dict[str, int]:
+        """What every process is held to (setrlimit(2)), besides what holds the run as a whole."""
+        return {
+            "RLIMIT_CORE": 0,
+            "RLIMIT_CPU": math.ceil(self.timeout_seconds) + 1,
+            "RLIMIT_FSIZE": self.disk_bytes,
+            "RLIMIT_MEMLOCK": 64 << 10,
+            "RLIMIT_MSGQUEUE": 0,
+            "RLIMIT_NOFILE": self.open_files,
+            "RLIMIT_NPROC": self.processes + 1,
+            "RLIMIT_RTPRIO": 0,
+            "RLIMIT_NICE": 0,
+            "RLIMIT_SIGPENDING": 1024,
+        }
+
+
+def new_run_id() -> str:
+    """Unique, sortable by nothing, fit for a Kubernetes name."""
+    return secrets.token_hex(8)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Python source, or a command with its files."""
+
+    code: str | None = None
+    command: Sequence[str] = ()
+    data: Json = None
+    has_data: bool = False
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    stdin: bytes = b""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    profile: str = "default"
+    allowed_syscalls: frozenset[str] | None = None
+    limits: Limits = field(default_factory=Limits)
+    run: str = field(default_factory=new_run_id)
+
+    def __post_init__(self) -> None:
+        if (self.code is None) == (not self.command):
+            raise InvalidRequest("give either code or a command")
+        if self.code is not None and not self.code.strip():
+            raise InvalidRequest("code is empty: give Python source")
+        if any("\0" in word for word in self.command) or not all(self.command):
+            raise InvalidRequest(f"command={list(self.command)!r}: words must not be empty or hold a null character")
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", self.run):
+            raise InvalidRequest(f"run={self.run!r}: give up to 40 of a-z, 0-9 and '-' (it names Kubernetes objects)")
+        for name in self.files:
+            check_path(name)
+        for name, value in self.environment.items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in value:
+                raise InvalidRequest(f"environment {name!r}: give a name such as A_B1, no null characters")
+        if self.profile not in ("default", "strict"):
+            raise InvalidRequest(f"profile={self.profile!r}: give 'default' or 'strict'")
+        if self.profile == "strict" and self.command:
+            raise InvalidRequest("profile='strict' starts no program: give Python code, or use profile='default'")
+        try:
+            seccomp.program(self.profile, self.allowed_syscalls)
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from None
+
+    def request(
+        self,
+        parameters: Mapping[str, str],
+        path: Sequence[str],
+        environment: Mapping[str, str],
+        machine: str = "",
+    ) -> bytes:
+        """The whole request. `parameters`, `path` and `environment` are the backend's own, `machine` runs it."""
+        limits = self.limits
+        named = {
+            "run": self.run,
+            "profile": self.profile,
+            "timeout_seconds": repr(float(limits.timeout_seconds)),
+            "max_output_bytes": str(limits.max_output_bytes),
+            "max_files": str(limits.max_files),
+            "max_processes": str(limits.processes),
+            "memory_bytes": str(limits.memory_bytes),
+            **{name: str(value) for name, value in limits.rlimits().items()},
+            **parameters,
+        }
+        parts = [frames.frame(frames.PARAMETER, f"{name}={value}".encode()) for name, value in named.items()]
+        parts += [frames.frame(frames.PARAMETER, f"path={entry}".encode()) for entry in path]
+        parts.append(_kinds())
+        parts.append(frames.frame(frames.FILTER, seccomp.program(self.profile, self.allowed_syscalls, machine)))
+        if self.code is not None:
+            parts.append(frames.frame(frames.CODE, self.code.encode()))
+        if self.has_data:
+            parts.append(frames.frame(frames.DATA, _encode_data(self.data)))
+        parts += [frames.frame(frames.ARGUMENT, word.encode()) for word in self.command]
+        merged = {**environment, **self.environment}
+        parts += [frames.frame(frames.ENVIRONMENT, f"{name}={value}".encode()) for name, value in merged.items()]
+        parts += [frames.file_frame(frames.FILE, name, content, 0o700) for name, content in self.files.items()]
+        parts.append(frames.frame(frames.GO))
+        if self.stdin:
+            parts.append(frames.frame(frames.STDIN, self.stdin))
+        parts.append(frames.frame(frames.STDIN))
+        return b"".join(parts)
+
+
+def _encode_data(data: Json) -> bytes:
+    try:
+        return json.dumps(data, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(f"data: not JSON ({error}): give text, numbers, lists and string-keyed dicts") from None
+
+
+@cache
+def _kinds() -> bytes:
+    """The class of each call that is reported, as parameters."""
+    by_kind: dict[str, set[str]] = {}
+    for row in seccomp.DEFAULT:
+        if row.kind:
+            by_kind.setdefault(row.kind, set()).update(row.calls.split())
+    lines = [f"kind={kind}:{' '.join(sorted(calls))}" for kind, calls in by_kind.items()]
+    return b"".join(frames.frame(frames.PARAMETER, line.encode()) for line in lines)
