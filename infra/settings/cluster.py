@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from infra.settings.images import ImageDigest
+from infra.settings.values import Ipv4Cidr
 
 # https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html, standard or extended support, 2026-11.
 OFFERED_VERSIONS: Final = ("1.32", "1.33", "1.34", "1.35", "1.36")
@@ -27,6 +28,7 @@ DEFAULT_ADDONS: Final = {
 _FIRST_AMI_WITH_NFT: Final = "20251210"
 
 _INSTANCE = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\Z")
+_GRAVITON = re.compile(r"(?:a1|[a-z]+\d+g)")
 _BEFORE_NITRO = frozenset({"c3", "c4", "d2", "g3", "i2", "m3", "m4", "p2", "p3", "r3", "r4", "t2", "x1"})
 _ADDON_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)-eksbuild\.\d+\Z")
 _RELEASE = re.compile(r"\d+\.\d+\.\d+-\d{8}\Z")
@@ -88,6 +90,12 @@ class NodeGroupSettings(_Frozen):
     max: int = Field(default=10, ge=1, le=450)
     disk_gib: int = Field(default=50, ge=20, le=16384)
 
+    @property
+    def ami_type(self) -> str:
+        """EKS's name for the AMI family: the `g` after the generation says Graviton."""
+        arm = _GRAVITON.match(self.instance) is not None
+        return "AL2023_ARM_64_STANDARD" if arm else "AL2023_x86_64_STANDARD"
+
     @model_validator(mode="after")
     def _ordered(self) -> "NodeGroupSettings":
         if self.min > self.max:
@@ -98,7 +106,7 @@ class NodeGroupSettings(_Frozen):
 class OperatorAccess(_Frozen):
     """How people reach the private API server. Off by default: then only what runs in the VPC does."""
 
-    cidrs: tuple[IPv4Network, ...] = ()
+    cidrs: tuple[Ipv4Cidr, ...] = ()
     """Networks that are routed to the VPC by means of your own, such as a VPN: may open TCP 443 to the API server."""
 
 
@@ -106,13 +114,12 @@ class ClusterSettings(_Frozen):
     """`sequester:cluster`."""
 
     version: Annotated[str, AfterValidator(_offered)] = "1.35"
-    service_cidr: IPv4Network = IPv4Network("172.20.0.0/16")
+    service_cidr: Ipv4Cidr = IPv4Network("172.20.0.0/16")
     """Addresses of services: never routed, must not overlap the VPC's."""
     system: NodeGroupSettings = NodeGroupSettings(min=2, max=4)
     sandbox: NodeGroupSettings = NodeGroupSettings()
     ami_release: Annotated[str, AfterValidator(_release)] | None = None
     """Release of the AL2023 AMI, `<kubernetes>-<date>`; a change rotates all nodes. None: EKS's newest at creation."""
-    architecture: Literal["x86_64", "arm64"] = "x86_64"
     processes_per_pod: int = Field(default=256, ge=32, le=32768)
     addons: Mapping[Literal["vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent"], AddonVersion] = Field(
         default_factory=lambda: dict(DEFAULT_ADDONS), validate_default=True
