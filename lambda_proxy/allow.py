@@ -90,7 +90,7 @@ def request_bytes(request: Request, sent_headers: Mapping[str, str]) -> int:
 def decide(rules: Sequence[Rule], request: Request, size: int) -> Rule:
     """The first rule that allows the request, of `size` bytes (request_bytes).
 
-    Raises DeniedError for the check that came furthest: a wrong path on an allowed host is `allow.path`, not `allow.host`.
+    Raises DeniedError for the check that came furthest: a wrong path on an allowed host is `allow.path`.
     """
     target = request.target
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,8 +1,8 @@
 """Step 1: the request and its URL, with one reading or none.
 
-The URL is read by a WHATWG parser (https://url.spec.whatwg.org) and written anew from what was read. Whatever another reader could
-take for something else (user information, control characters, backslashes, odd ports, dot segments, encoded slashes, double
-encodings) is refused, not repaired: what is allowed is what is sent.
+The URL is read by a WHATWG parser (https://url.spec.whatwg.org) and written anew from what was read. Whatever
+another reader could take for something else (user information, control characters, backslashes, odd ports, dot
+segments, encoded slashes, double encodings) is refused, not repaired: what is allowed is what is sent.
 """
 
 import base64
@@ -28,6 +28,7 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\\ufeff\u2028\u2029]")
 _ORIGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>/*)(?P<authority>[^/?#]*)")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PORT = re.compile(r":(?P<port>[^:\]]*)\Z")
 _PLAIN_PORT = re.compile(r"[1-9][0-9]{0,4}\Z")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
@@ -150,6 +151,20 @@ def parse_url(text: str) -> Target:
         query=_query(url.search.removeprefix("?")),
         is_address=is_address,
     )
+
+
+def join_url(base: Target, reference: str) -> Target:
+    """Where a redirect leads. Raises DeniedError(redirect.malformed, url.*)."""
+    if not reference.isascii() or _FORBIDDEN.search(reference):
+        raise DeniedError("redirect.malformed")
+    if reference.startswith("//"):
+        return parse_url(f"https:{reference}")
+    if _ABSOLUTE.match(reference):
+        return parse_url(reference)
+    try:
+        return parse_url(ada_url.join_url(base.url, reference))
+    except ValueError as error:
+        raise DeniedError("redirect.malformed") from error
 
 
 def _plain_authority(authority: str) -> None:
