@@ -1,19 +1,19 @@
 """The address plan: which addresses each tier has in each availability zone. Pure: settings in, literals out.
 
-The VPC's range is cut into eight equal blocks; the n-th zone has the n-th block, so a zone that is appended moves
-nobody. A block holds, from its start: half for sandbox nodes and pods, a quarter for system nodes and pods, an eighth
-for endpoints, an eighth for the control plane. With 10.42.0.0/16 and the first zone:
+The VPC's range is cut by tier, and each tier's share into eight equal slots; the n-th zone has the n-th slot, so a
+zone that is appended moves nobody, and a tier stays one range however many zones it has. With 10.42.0.0/16:
 
-    10.42.0.0/20    sandbox     4091 addresses
-    10.42.16.0/21   system      2043
-    10.42.24.0/24   endpoint    .16 to .23 for what sandbox nodes may call, .24 to .31 for system nodes only
-    10.42.28.0/28   control     network interfaces of the EKS control plane (AWS wants at least 6 free addresses)
+    tier      its range        first zone       what is in it
+    sandbox   10.42.0.0/17     10.42.0.0/20     sandbox nodes and pods
+    system    10.42.128.0/18   10.42.128.0/21   system nodes, agents, CoreDNS
+    endpoint  10.42.192.0/19   10.42.192.0/24   .16 to .23: what sandbox nodes may call; .24 to .31: system nodes only
+    control   10.42.224.0/19   10.42.224.0/28   the EKS control plane's interfaces (AWS wants 6 free addresses)
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, collapse_addresses
 from typing import Final
 
 
@@ -29,11 +29,12 @@ class Tier(StrEnum):
 SMALLEST_VPC_PREFIX: Final = 20
 LARGEST_VPC_PREFIX: Final = 16
 MOST_ZONES: Final = 6
-"""No region has more; two of the eight blocks stay free."""
+"""No region has more; two of the eight slots stay free."""
 
 ENDPOINT_BLOCK_OF: Final = {Tier.SANDBOX: 2, Tier.SYSTEM: 3}
 """Which /29 of an endpoint subnet holds the endpoints that a tier's nodes may call. System nodes may call both."""
 _ENDPOINT_BLOCK_PREFIX: Final = 29
+_SHORTEST_PREFIX: Final = {Tier.ENDPOINT: 24, Tier.CONTROL: 28}
 _IPV6_SUBNET_PREFIX: Final = 64
 
 
@@ -54,14 +55,19 @@ class Plan:
     cidr: IPv4Network
     ipv6_cidr: IPv6Network | None
     places: Mapping[tuple[Tier, str], Place]
+    ranges: Mapping[Tier, tuple[IPv4Network, ...]]
+    """What filters allow for a tier: as few ranges as hold its subnets and nothing of another tier."""
 
     def cidrs(self, tier: Tier) -> tuple[IPv4Network, ...]:
         """A tier's subnets."""
         return tuple(place.cidr for place in self.places.values() if place.tier == tier)
 
-    def endpoint_block(self, tier: Tier, zone: str) -> IPv4Network:
-        """The /29 of a zone's endpoint subnet whose endpoints this tier's nodes may call."""
-        return endpoint_block(self.places[Tier.ENDPOINT, zone].cidr, tier)
+    def endpoint_blocks(self, tier: Tier) -> tuple[IPv4Network, ...]:
+        """Where the endpoints that a tier's nodes may call are: a /29 in each zone, or for system nodes both."""
+        blocks = [endpoint_block(cidr, tier) for cidr in self.cidrs(Tier.ENDPOINT)]
+        if tier == Tier.SYSTEM:
+            blocks += self.endpoint_blocks(Tier.SANDBOX)
+        return tuple(sorted(collapse_addresses(blocks)))
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -85,30 +91,30 @@ def plan(cidr: IPv4Network, zones: Iterable[str], ipv6_cidr: IPv6Network | None 
     ordered = tuple(zones)
     if not LARGEST_VPC_PREFIX <= cidr.prefixlen <= SMALLEST_VPC_PREFIX or len(ordered) > MOST_ZONES:
         raise ValueError(f"{cidr} cannot be cut for {len(ordered)} zones")
-    blocks = list(cidr.subnets(prefixlen_diff=3))
-    cuts = [_cut(blocks[index]) for index in range(len(ordered))]
-    v6 = {} if ipv6_cidr is None else _cut_v6(ipv6_cidr)
-    return Plan(
-        cidr,
-        ipv6_cidr,
-        {
-            (tier, zone): Place(tier, zone, cuts[index][tier], v6.get((tier, index)))
-            for tier in Tier
-            for index, zone in enumerate(ordered)
-        },
-    )
-
-
-def _cut(block: IPv4Network) -> dict[Tier, IPv4Network]:
-    sandbox, rest = block.subnets()
+    sandbox, rest = cidr.subnets()
     system, last = rest.subnets()
     endpoint, control = last.subnets()
-    return {
-        Tier.SANDBOX: sandbox,
-        Tier.SYSTEM: system,
-        Tier.ENDPOINT: IPv4Network((endpoint.network_address, max(endpoint.prefixlen, 24))),
-        Tier.CONTROL: IPv4Network((control.network_address, 28)),
+    ranges = dict(zip(Tier, (sandbox, system, endpoint, control), strict=True))
+    v6 = {} if ipv6_cidr is None else _cut_v6(ipv6_cidr)
+    places = {
+        (tier, zone): Place(tier, zone, _slot(tier, range_, index), v6.get((tier, index)))
+        for tier, range_ in ranges.items()
+        for index, zone in enumerate(ordered)
     }
+    return Plan(cidr, ipv6_cidr, places, {tier: (range_,) for tier, range_ in ranges.items()})
+
+
+def read_off(cidr: IPv4Network, subnets: Mapping[tuple[Tier, str], IPv4Network]) -> Plan:
+    """The plan of subnets that are there already, by tier and zone."""
+    places = {(tier, zone): Place(tier, zone, subnet) for (tier, zone), subnet in subnets.items()}
+    ranges = {tier: tuple(collapse_addresses(p.cidr for p in places.values() if p.tier == tier)) for tier in Tier}
+    return Plan(cidr, None, places, ranges)
+
+
+def _slot(tier: Tier, range_: IPv4Network, index: int) -> IPv4Network:
+    """The index-th eighth of a tier's range; endpoints and the control plane need but the start of theirs."""
+    eighth = list(range_.subnets(prefixlen_diff=3))[index]
+    return IPv4Network((eighth.network_address, max(eighth.prefixlen, _SHORTEST_PREFIX.get(tier, 0))))
 
 
 def _cut_v6(cidr: IPv6Network) -> dict[tuple[Tier, int], IPv6Network]:

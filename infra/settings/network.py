@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from infra.settings.addresses import LARGEST_VPC_PREFIX, MOST_ZONES, SMALLEST_VPC_PREFIX, Place, Plan, Tier, plan
+from infra.settings.addresses import LARGEST_VPC_PREFIX, MOST_ZONES, SMALLEST_VPC_PREFIX, Plan, Tier, plan, read_off
 from infra.settings.values import AvailabilityZone, Ipv4Cidr, Ipv6Cidr, ModelId, RoleArn, prefixed
 
 FEWEST_ZONES: Final = 2
@@ -164,6 +164,5 @@ class NetworkSettings(_Frozen):
         """The address plan: computed for a network of ours, read off for an existing one."""
         if self.existing is None:
             return plan(self.cidr, self.azs, self.ipv6.cidr if self.ipv6 else None)
-        by_place = {(tier, s.az): s.cidr for tier, subnets in self.existing.subnets.items() for s in subnets}
-        places = {(tier, zone): Place(tier, zone, by_place[tier, zone]) for tier in Tier for zone in self.azs}
-        return Plan(self.cidr, None, places)
+        zones = {(tier, s.az): s.cidr for tier, subnets in self.existing.subnets.items() for s in subnets}
+        return read_off(self.cidr, {(tier, zone): zones[tier, zone] for tier in Tier for zone in self.azs})
