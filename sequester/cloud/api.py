@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sequester.cloud.hooks import Installed
+
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.model import OperationModel
 
+DEFAULT_ACCOUNT = "123456789012"
+"""moto's own default account."""
 FAKE_KEY_ID = "embedded"
 """Credentials of no account: neither moto nor the declared-only store looks at them."""
 
@@ -29,9 +33,14 @@ class RefusedError(Exception):
         return any(mark in self.code for mark in ("NotFound", "NoSuch", "NonExist", "DoesNotExist"))
 
 
+HOOKS = Installed(DEFAULT_ACCOUNT)
+"""The handlers of this process; whoever opens a cloud gives them its store."""
+
+
 @cache
 def client(service: str, region: str, endpoint: str | None = None) -> "BaseClient":
     """A boto3 client, kept for the life of the process (making one costs a tenth of a second)."""
+    HOOKS.install()
     session = _session()
     return cast("BaseClient", session.client(service, region_name=region, endpoint_url=endpoint))  # pyright: ignore[reportCallIssue, reportUnknownMemberType, reportArgumentType]
 
@@ -51,6 +60,11 @@ class Aws:
     partition: str = "aws"
     lock: RLock = field(default_factory=RLock, compare=False, repr=False)
     """Held while one resource is made or changed: the rules look before they leap, and moto is one process."""
+
+    def keep(self, thing: str, identity: str, **members: object) -> None:
+        """Keep members of a thing of moto's that moto drops: `thing` is `service:IdMember` (see `hooks.OVERLAYS`)."""
+        if HOOKS.store is not None:
+            HOOKS.store.keep(thing, identity, members)
 
     def client(self, service: str) -> "BaseClient":
         """The client of a service by its boto3 name."""

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from moto import mock_aws
-from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from sequester.cloud import kinds, lifecycle
-from sequester.cloud.api import Aws
+from sequester.cloud.api import DEFAULT_ACCOUNT, HOOKS, Aws
+from sequester.cloud.declared import Memory
 from sequester.cloud.monitor import STACK, Change, Record, Recorded, RecordingMonitor
 from sequester.cloud.wire import Props
 
@@ -74,7 +74,7 @@ class EmbeddedCloud:
     """
 
     def __init__(self, region: str = "us-east-1") -> None:
-        self.aws = Aws(account=DEFAULT_ACCOUNT_ID, region=region)
+        self.aws = Aws(account=DEFAULT_ACCOUNT, region=region)
         self._moto = mock_aws()
         self._environment: dict[str, str] = {}
 
@@ -85,11 +85,14 @@ class EmbeddedCloud:
         os.environ["AWS_DEFAULT_REGION"] = self.aws.region
         os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
         self._moto.start()
+        HOOKS.install()
+        HOOKS.store = Memory()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        HOOKS.store = None
         self._moto.stop()
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]

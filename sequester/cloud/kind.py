@@ -15,6 +15,7 @@ from botocore.model import StructureShape
 from sequester.cloud import shapes
 from sequester.cloud.api import Aws, RefusedError
 from sequester.cloud.schema import Schema, declared
+from sequester.cloud.shapes import fill
 from sequester.cloud.wire import Plain, Props
 
 LOCAL = frozenset({"region", "timeouts", "forceDestroy", "skipDestroy", "forceDetachPolicies"})
@@ -94,7 +95,11 @@ class Call:
         thing = cast(object, jmespath.search(self.at, answer)) if self.at else answer
         if thing is None:
             raise RefusedError("NotFound", f"{self.operation} answered without {self.at}")
-        found = shapes.outputs(cast(dict[str, object], thing), schema.outputs) if isinstance(thing, dict) else {}
+        found = (
+            shapes.outputs(cast(dict[str, object], thing), schema.outputs - set(self.without))
+            if isinstance(thing, dict)
+            else {}
+        )
         given = {name: shapes.plain(jmespath.search(path, thing)) for name, path in self.outputs.items()}
         return found | {name: value for name, value in given.items() if value is not None}
 
@@ -173,19 +178,3 @@ class Kind:
         """The inputs whose change makes a new resource."""
         changed = frozenset[str]().union(*(c.takes(aws, self.schema) for c in self.changes))
         return self.schema.inputs - changed - LOCAL - self.local - {"tags"} | {"region"}
-
-
-def fill(template: object, state: Mapping[str, Plain]) -> Plain:
-    """A template with `{property}` replaced by the state's; a template that is one property keeps its type."""
-    match template:
-        case str():
-            if template.startswith("{") and template.endswith("}") and template.count("{") == 1:
-                return state.get(template[1:-1])
-            return template.format_map(state)
-        case list():
-            return [fill(item, state) for item in cast(list[object], template)]
-        case dict() | Mapping():
-            filled = {k: fill(v, state) for k, v in cast(Mapping[str, object], template).items()}
-            return {k: v for k, v in filled.items() if v is not None}
-        case _:
-            return template

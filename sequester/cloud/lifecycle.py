@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sequester.cloud.api import Aws, RefusedError
-from sequester.cloud.kind import Kind, UnmappedPropertyError, fill
-from sequester.cloud.shapes import same_document
+from sequester.cloud.kind import Kind, UnmappedPropertyError
+from sequester.cloud.shapes import fill, same_document
 from sequester.cloud.wire import Plain, Props
 
 
@@ -29,6 +29,8 @@ def create(aws: Aws, kind: Kind, inputs: Mapping[str, Plain]) -> tuple[str, Prop
         raise UnmappedPropertyError(
             f"{', '.join(sorted(unmapped))}: the embedded cloud passes this to no AWS call; add it to the kind"
         )
+    if "name" in kind.create.takes(aws, kind.schema) and not given.get("name"):
+        raise RefusedError("MissingParameter", "name: give one; names are chosen here, never made up")
     with aws.lock:
         for rule in kind.rules:
             rule(aws, state)

@@ -51,7 +51,8 @@ def parameters(shape: Shape, value: Plain, names: Mapping[str, str], path: str =
 
 def _structure(shape: StructureShape, value: Plain, names: Mapping[str, str], path: str) -> Props:
     if "Quantity" in shape.members and not (isinstance(value, dict) and "quantity" in cast(Props, value)):
-        items = cast(Plain, value) if isinstance(value, list) else cast(Props, value).get("items", [value])
+        alone: Plain = [cast(Plain, value)]
+        items = cast(Plain, value) if isinstance(value, list) else cast(Props, value).get("items", alone)
         listed = parameters(shape.members["Items"], items, names, path)
         return {"Quantity": len(cast(list[Plain], listed)), "Items": listed}
     if isinstance(value, list):
@@ -164,3 +165,19 @@ def same_document(one: Plain, other: Plain) -> bool:
         return bool(json.loads(one) == json.loads(other))
     except ValueError:
         return False
+
+
+def fill(template: object, state: Mapping[str, Plain]) -> Plain:
+    """A template with `{property}` replaced by the state's; a template that is one property keeps its type."""
+    match template:
+        case str():
+            if template.startswith("{") and template.endswith("}") and template.count("{") == 1:
+                return state.get(template[1:-1])
+            return template.format_map(state)
+        case list():
+            return [fill(item, state) for item in cast(list[object], template)]
+        case dict() | Mapping():
+            filled = {k: fill(v, state) for k, v in cast(Mapping[str, object], template).items()}
+            return {k: v for k, v in filled.items() if v is not None}
+        case _:
+            return template

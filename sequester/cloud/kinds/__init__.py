@@ -6,8 +6,15 @@ from importlib import import_module
 from sequester.cloud.kind import Kind
 
 FILES: dict[str, tuple[str, ...]] = {
-    "ec2": ("network", "firewalls"),
+    "ec2": ("network", "firewalls", "endpoints", "observability"),
     "vpc": ("firewalls",),
+    "route53": ("dns",),
+    "cloudwatch": ("observability",),
+    "cloudtrail": ("observability",),
+    "kms": ("keys",),
+    "secretsmanager": ("keys",),
+    "ssm": ("keys",),
+    "iam": ("identity",),
 }
 """The files of this folder that hold a module's kinds (`aws:ec2/vpc:Vpc` is of the module `ec2`)."""
 

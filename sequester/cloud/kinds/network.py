@@ -234,7 +234,13 @@ _TABLE = Call(
 )
 ROUTE_TABLE = Kind(
     "aws:ec2/routeTable:RouteTable",
-    create=Call("ec2.create_route_table", at="RouteTable", outputs={"id": "RouteTableId"}, tagged="route-table"),
+    create=Call(
+        "ec2.create_route_table",
+        at="RouteTable",
+        outputs={"id": "RouteTableId"},
+        tagged="route-table",
+        without=("routes",),
+    ),
     read=_TABLE,
     changes=(inline_routes, retag),
     delete=Call("ec2.delete_route_table", fixed={"RouteTableId": "{id}"}, only=()),

@@ -1,0 +1,286 @@
+"""A real Kubernetes control plane on loopback: etcd, API server, controllers, scheduler; no node, no container.
+
+Everything that admits, refuses, binds, expires and collects objects is real, so Pod Security admission,
+ValidatingAdmissionPolicy, RBAC, the Node authorizer and the audit log behave as on EKS. It is ready in about two
+seconds and takes about half a gigabyte.
+"""
+
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+import trustme
+import urllib3
+import yaml
+
+from sequester.cloud.kubernetes_api import ApiError, Json, KubernetesApi
+
+EXECUTABLES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+SERVICE_CIDR = "10.100.0.0/16"
+"""What EKS uses where the VPC is not in 10.0.0.0/8's way."""
+
+_READY_SECONDS = 60
+_STOP_SECONDS = 90  # kube-apiserver drains for up to a minute
+
+_HOST = "127.0.0.1"
+_COMPONENTS = ("system:kube-controller-manager", "system:kube-scheduler")
+
+# Levels and stages as the EKS best practices guide prints EKS's own audit policy, in effect if not in letter: secrets,
+# configuration and token requests without bodies, reads with the request, writes with request and answer.
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {
+            "level": "None",
+            "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version", "/swagger*", "/openapi*"],
+        },
+        {"level": "None", "resources": [{"group": "", "resources": ["events"]}]},
+        {"level": "None", "users": list(_COMPONENTS), "resources": [{"group": "coordination.k8s.io"}]},
+        {
+            "level": "Metadata",
+            "resources": [
+                {"group": "", "resources": ["secrets", "configmaps", "serviceaccounts/token"]},
+                {"group": "authentication.k8s.io", "resources": ["tokenreviews"]},
+            ],
+        },
+        {"level": "Request", "verbs": ["get", "list", "watch"]},
+        {"level": "RequestResponse"},
+    ],
+}
+
+
+class ControlPlaneError(RuntimeError):
+    """A component that did not start, with the last that it said."""
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A running control plane; see `running`."""
+
+    admin: KubernetesApi
+    """In `system:masters`: no RBAC applies to it, admission does."""
+    folder: Path
+    authority: trustme.CA
+    """Signs the API server's certificate, and the kubelets' that it is to trust."""
+    kubelet_client_ca: Path
+    """What a kubelet verifies the API server's client certificate with."""
+
+    @property
+    def server(self) -> str:
+        return self.admin.server
+
+    def anonymous(self) -> KubernetesApi:
+        """A client without any credential."""
+        return KubernetesApi(self.server, self.admin.ca_pem, None)
+
+    def service_account(self, namespace: str, name: str, *, seconds: int = 3600) -> KubernetesApi:
+        """A client with the service account's own token, got by TokenRequest as a kubelet does; not impersonation."""
+        wanted = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        status = cast(Json, self.admin.request("POST", path, wanted).or_raise()["status"])
+        return KubernetesApi(self.server, self.admin.ca_pem, str(status["token"]))
+
+    def node(self, name: str) -> KubernetesApi:
+        """A client with a kubelet's rights, as the Node authorizer and NodeRestriction grant them to the node `name`.
+
+        The name must be one of `running`'s `nodes`.
+        """
+        return KubernetesApi(self.server, self.admin.ca_pem, _token_of(self.folder, f"system:node:{name}"))
+
+    def audit(self, where: Callable[[Json], bool] = lambda _: True) -> list[Json]:
+        """The audit records so far that `where` accepts, oldest first."""
+        lines = (self.folder / "audit.log").read_text().splitlines()
+        return [event for event in (cast(Json, json.loads(line)) for line in lines) if where(event)]
+
+    def audited(self, where: Callable[[Json], bool], *, seconds: float = 5) -> Json:
+        """The first audit record that `where` accepts; the server writes it when its answer is already out."""
+        return wait_for(lambda: next(iter(self.audit(where)), None), "an audit record", seconds=seconds)
+
+
+_T = TypeVar("_T")
+
+
+def wait_for(what: Callable[[], _T | None], named: str, *, seconds: float = 30) -> _T:
+    """The first answer of `what` that is not None, asked every 50 ms; a TimeoutError that names it otherwise."""
+    ends = time.monotonic() + seconds
+    while True:
+        found = what()
+        if found is not None:
+            return found
+        if time.monotonic() > ends:
+            raise TimeoutError(f"{named}: not there after {seconds:g} s")
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(
+    find: Callable[[str], Path | None],
+    *,
+    nodes: tuple[str, ...] = ("node-a", "node-b"),
+    service_cidr: str = SERVICE_CIDR,
+) -> Generator[ControlPlane]:
+    """A control plane of its own in a temporary folder, stopped and removed at the end.
+
+    `find` gives the path of each of EXECUTABLES; `nodes` are the names for which a kubelet's credential exists.
+    """
+    executables = {name: find(name) for name in EXECUTABLES}
+    missing = [name for name, path in executables.items() if path is None]
+    if missing:
+        raise ControlPlaneError(f"{', '.join(missing)}: not found; `make tools` builds them")
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="sequester-control-plane-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        authority = trustme.CA()
+        admin = _write_credentials(folder, authority, nodes)
+        etcd_port, api_port = _free_ports(2)
+        api = KubernetesApi(f"https://{_HOST}:{api_port}", (folder / "ca.pem").read_text(), admin)
+        for component in _COMPONENTS:
+            token = _token_of(folder, component)
+            kubeconfig = KubernetesApi(api.server, api.ca_pem, token).kubeconfig()
+            (folder / f"{component.removeprefix('system:')}.kubeconfig").write_text(kubeconfig)
+        processes: dict[str, subprocess.Popen[bytes]] = {}
+        stack.callback(_stop, processes)
+        for name, arguments in _arguments(folder, etcd_port, api_port, service_cidr).items():
+            with (folder / f"{name}.log").open("wb") as log:
+                processes[name] = subprocess.Popen(
+                    [str(executables[name]), *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder
+                )
+        _await_ready(api, processes, folder)
+        yield ControlPlane(api, folder, authority, folder / "ca.pem")
+
+
+def _write_credentials(folder: Path, authority: trustme.CA, nodes: tuple[str, ...]) -> str:
+    """Certificates, the service accounts' key and tokens for all who are no service account; the admin's token."""
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    serving = authority.issue_cert(_HOST, "localhost", "kubernetes.default.svc", common_name="kube-apiserver")
+    to_kubelet = authority.issue_cert("kube-apiserver", common_name="kube-apiserver-kubelet-client")
+    for name, leaf in {"serving": serving, "to-kubelet": to_kubelet}.items():
+        leaf.private_key_pem.write_to_path(str(folder / f"{name}.key"))
+        for pem in leaf.cert_chain_pems:
+            pem.write_to_path(str(folder / f"{name}.pem"), append=True)
+    trustme.CA().private_key_pem.write_to_path(str(folder / "service-accounts.key"))
+    users = [("admin", '"system:masters"'), *((component, "") for component in _COMPONENTS)]
+    users += [(f"system:node:{node}", '"system:nodes"') for node in nodes]
+    rows = [f"{secrets.token_hex(16)},{user},{user},{groups}" for user, groups in users]
+    tokens = folder / "tokens.csv"
+    tokens.touch(mode=0o600)
+    tokens.write_text("\n".join(rows) + "\n")
+    (folder / "audit-policy.yaml").write_text(yaml.safe_dump(AUDIT_POLICY))
+    return _token_of(folder, "admin")
+
+
+def _token_of(folder: Path, user: str) -> str:
+    rows = (line.split(",") for line in (folder / "tokens.csv").read_text().splitlines())
+    found = next((row[0] for row in rows if row[1] == user), None)
+    if found is None:
+        raise ControlPlaneError(f"{user}: no credential was made for it when the control plane started")
+    return found
+
+
+def _arguments(folder: Path, etcd_port: int, api_port: int, service_cidr: str) -> dict[str, list[str]]:
+    """What each component is started with."""
+    etcd = f"http://{_HOST}:{etcd_port}"
+    followers = ["--leader-elect=false", f"--bind-address={_HOST}", "--secure-port=0"]
+    return {
+        "etcd": [
+            f"--data-dir={folder}/etcd",
+            f"--listen-client-urls={etcd}",
+            f"--advertise-client-urls={etcd}",
+            f"--listen-peer-urls=http://{_HOST}:0",
+            "--unsafe-no-fsync",  # it lives as long as the test
+            "--log-level=warn",
+        ],
+        "kube-apiserver": [
+            f"--etcd-servers={etcd}",
+            f"--bind-address={_HOST}",
+            f"--secure-port={api_port}",
+            "--endpoint-reconciler-type=none",  # a loopback address is no valid endpoint
+            f"--tls-cert-file={folder}/serving.pem",
+            f"--tls-private-key-file={folder}/serving.key",
+            f"--token-auth-file={folder}/tokens.csv",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--allow-privileged=true",  # as on EKS: what refuses a privileged pod must be our policy
+            f"--service-account-issuer=https://{_HOST}:{api_port}",
+            f"--service-account-key-file={folder}/service-accounts.key",
+            f"--service-account-signing-key-file={folder}/service-accounts.key",
+            f"--service-cluster-ip-range={service_cidr}",
+            f"--kubelet-certificate-authority={folder}/ca.pem",
+            f"--kubelet-client-certificate={folder}/to-kubelet.pem",
+            f"--kubelet-client-key={folder}/to-kubelet.key",
+            "--kubelet-preferred-address-types=InternalIP",
+            f"--audit-policy-file={folder}/audit-policy.yaml",
+            f"--audit-log-path={folder}/audit.log",
+        ],
+        "kube-controller-manager": [
+            f"--kubeconfig={folder}/kube-controller-manager.kubeconfig",
+            "--use-service-account-credentials=true",  # each controller with its own rights, as on EKS
+            f"--service-account-private-key-file={folder}/service-accounts.key",
+            f"--root-ca-file={folder}/ca.pem",
+            "--concurrent-namespace-syncs=10",
+            *followers,
+        ],
+        "kube-scheduler": [f"--kubeconfig={folder}/kube-scheduler.kubeconfig", *followers],
+    }
+
+
+def _await_ready(api: KubernetesApi, processes: Mapping[str, subprocess.Popen[bytes]], folder: Path) -> None:
+    """Until the API server is ready and the controllers made the default service account, or one gave up."""
+
+    def ready() -> bool | None:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                raise ControlPlaneError(
+                    f"{name} left with {process.returncode}:\n{_last_lines(folder / f'{name}.log')}"
+                )
+        try:
+            is_ready = api.request("GET", "/readyz").status == 200
+            made = api.request("GET", "/api/v1/namespaces/default/serviceaccounts/default").status == 200
+        except (urllib3.exceptions.HTTPError, ApiError):
+            return None
+        return (is_ready and made) or None
+
+    try:
+        wait_for(ready, "the control plane", seconds=_READY_SECONDS)
+    except TimeoutError as error:
+        logs = "\n".join(f"{name}: {_last_lines(folder / f'{name}.log')}" for name in processes)
+        raise ControlPlaneError(f"{error}\n{logs}") from error
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+
+
+def _stop(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """Ends them, the API server before its store, and waits until they have left their ports."""
+    for name in reversed(list(processes)):
+        process = processes[name]
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((_HOST, 0))
+        return [int(one.getsockname()[1]) for one in sockets]
