@@ -61,6 +61,7 @@ class Internet:
     resolve: Resolve
     refuse: Callable[[str], bool]
     tls: ssl.SSLContext
+    dial: Callable[[tuple[str, int], float], socket.socket] = socket.create_connection
     seconds: float = 20.0
     """For one fetch with all its redirects."""
 
@@ -104,7 +105,7 @@ class Internet:
     def connect(self, target: Target, address: str, deadline: Deadline) -> ssl.SSLSocket:
         """A TLS connection to `address`, verified for the target's host. Raises DeniedError(connect.*)."""
         try:
-            plain = socket.create_connection((address, target.port), timeout=deadline.left(CONNECT_SECONDS))
+            plain = self.dial((address, target.port), deadline.left(CONNECT_SECONDS))
         except OSError as error:
             raise DeniedError("connect.failed") from error
         try:

@@ -1,0 +1,47 @@
+"""The door's lanes: moto in this process, one TLS upstream, and a tenant of its own for each test."""
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from moto import mock_aws
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import door_lane
+
+from lambda_proxy.handler import Clients
+
+_tenants = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def shared_upstream(authority: trustme.CA) -> Iterator[door_lane.Upstream]:
+    names = ["*.example.test", "*.wild.example.test"]
+    with door_lane.Upstream(authority, names) as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def clients() -> Iterator[Clients]:
+    """AWS as moto has it, in this process."""
+    with mock_aws():
+        made = Clients(door_lane.session())
+        door_lane.make_stores(made)
+        yield made
+
+
+@pytest.fixture
+def lane(clients: Clients, shared_upstream: door_lane.Upstream, authority: trustme.CA) -> door_lane.Lane:
+    shared_upstream.reset()
+    tenant = f"tenant-{os.getpid()}-{next(_tenants)}"
+    return door_lane.Lane(tenant, clients, shared_upstream, authority)
