@@ -5,10 +5,14 @@ Under ``SEQUESTER_LANES=all`` (continuous integration) nothing is skipped: a mis
 
 import os
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
 import tools
+
+if TYPE_CHECKING:
+    from sequester.cloud.control_plane import ControlPlane
 
 ALL_LANES = os.environ.get("SEQUESTER_LANES") == "all"
 
@@ -33,3 +37,15 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped under SEQUESTER_LANES=all: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> "Generator[ControlPlane]":
+    """A real API server with controllers and scheduler, shared by a worker's tests: use namespaces of your own.
+
+    A test that uses it is marked `lane("cluster", *EXECUTABLES)`.
+    """
+    from sequester.cloud.control_plane import running
+
+    with running(tools.find) as plane:
+        yield plane

@@ -102,14 +102,52 @@ class ControlPlane:
         """
         return KubernetesApi(self.server, self.admin.ca_pem, _token_of(self.folder, f"system:node:{name}"))
 
-    def audit(self, where: Callable[[Json], bool] = lambda _: True) -> list[Json]:
+    def audit(self, where: Callable[["AuditEvent"], bool] = lambda _: True) -> list["AuditEvent"]:
         """The audit records so far that `where` accepts, oldest first."""
-        lines = (self.folder / "audit.log").read_text().splitlines()
-        return [event for event in (cast(Json, json.loads(line)) for line in lines) if where(event)]
+        whole_lines = (self.folder / "audit.log").read_text().split("\n")[:-1]
+        events = (AuditEvent.read(json.loads(line)) for line in whole_lines)
+        return [event for event in events if where(event)]
 
-    def audited(self, where: Callable[[Json], bool], *, seconds: float = 5) -> Json:
+    def audited(self, where: Callable[["AuditEvent"], bool], *, seconds: float = 5) -> "AuditEvent":
         """The first audit record that `where` accepts; the server writes it when its answer is already out."""
         return wait_for(lambda: next(iter(self.audit(where)), None), "an audit record", seconds=seconds)
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """What tripwires read in a record of the API server's audit log; absent strings are empty."""
+
+    user: str
+    verb: str
+    uri: str
+    resource: str
+    """`pods`, or `pods/attach`."""
+    namespace: str
+    name: str
+    code: int
+    message: str
+    annotations: Mapping[str, str]
+    record: Json
+    """All of it."""
+
+    @classmethod
+    def read(cls, record: Json) -> "AuditEvent":
+        """From a record of `audit.k8s.io/v1`."""
+        target = cast(Mapping[str, str], record.get("objectRef", {}))
+        answer = cast(Json, record.get("responseStatus", {}))
+        kind, sub = target.get("resource", ""), target.get("subresource")
+        return cls(
+            user=str(cast(Json, record["user"])["username"]),
+            verb=str(record["verb"]),
+            uri=str(record["requestURI"]),
+            resource=f"{kind}/{sub}" if sub else kind,
+            namespace=target.get("namespace", ""),
+            name=target.get("name", ""),
+            code=cast(int, answer.get("code", 0)),
+            message=str(answer.get("message", "")),
+            annotations=cast(Mapping[str, str], record.get("annotations", {})),
+            record=record,
+        )
 
 
 _T = TypeVar("_T")
@@ -232,6 +270,8 @@ def _arguments(folder: Path, etcd_port: int, api_port: int, service_cidr: str) -
             "--use-service-account-credentials=true",  # each controller with its own rights, as on EKS
             f"--service-account-private-key-file={folder}/service-accounts.key",
             f"--root-ca-file={folder}/ca.pem",
+            "--kube-api-qps=1000",  # the default of 20 makes it wait five seconds for its own tokens
+            "--kube-api-burst=1000",
             "--concurrent-namespace-syncs=10",
             *followers,
         ],
