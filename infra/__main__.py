@@ -1,0 +1,5 @@
+"""Where `pulumi up` enters."""
+
+from infra.stack import blueprint
+
+blueprint()

@@ -1,0 +1,55 @@
+"""The deployment, put together: read it beside the picture in the README."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.dns import Resolving, ResolvingArgs
+from infra.endpoints import Endpoints, EndpointsArgs
+from infra.filters import Filters, FiltersArgs
+from infra.logs import FlowLogs, FlowLogsArgs, Logs, LogsArgs
+from infra.names import Names
+from infra.network import Ground, SealedNetwork, SealedNetworkArgs, existing_ground
+from infra.ownership import not_owned
+from infra.settings import Settings, load
+
+
+def blueprint() -> None:
+    """The whole stack, from the settings of the Pulumi stack that is running."""
+    settings = load()
+    names = Names.of(settings)
+    # Credentials of another account must not build here what was meant for this one.
+    account = aws.Provider("aws", region=settings.region, allowed_account_ids=[settings.account])
+    here = pulumi.ResourceOptions(provider=account)
+
+    logs = Logs(names.name, LogsArgs(names, log_groups(settings)), here)
+    ground = _ground(settings, here)
+    filters = Filters(
+        names.name,
+        FiltersArgs(names, ground, settings.network.s3_ranges, settings.cluster.operator_access.cidrs),
+        here,
+    )
+    Endpoints(names.name, EndpointsArgs(settings, ground, filters), here)
+    Resolving(names.name, ResolvingArgs(settings, ground.vpc, logs.groups[names.resolver_log_group]), here)
+    FlowLogs(names.name, FlowLogsArgs(names, ground.vpc, logs.groups[names.flow_log_group]), here)
+
+    pulumi.export("vpc", ground.vpc)
+    pulumi.export("not_owned", [item.line for item in not_owned(settings)])
+
+
+def _ground(settings: Settings, opts: pulumi.ResourceOptions) -> Ground:
+    network, plan = settings.network, settings.network.plan()
+    if network.existing:
+        return existing_ground(network.existing, plan)
+    args = SealedNetworkArgs(Names.of(settings), plan, network.ipv6, network.block_public_access)
+    return SealedNetwork(settings.name, args, opts).ground
+
+
+def log_groups(settings: Settings) -> Mapping[str, int]:
+    """Every log group of the stack, and how many days it keeps what it has."""
+    names = Names.of(settings)
+    days = settings.network.log_retention_days
+    own = (names.flow_log_group, names.resolver_log_group, names.cluster_log_group, names.container_log_group)
+    doors = {names.door_log_group(tenant): settings.door.log_retention_days for tenant in sorted(settings.tenants)}
+    return dict.fromkeys(own, days) | doors
