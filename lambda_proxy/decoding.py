@@ -36,7 +36,7 @@ _NOT_HEX: Final = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
 
 
 _PRINTABLE_RUN: Final = Pattern(rb"[\t\n\r\x20-\x7e]{12,}")
-_HEX_RUN: Final = Pattern(rb"(?:(?:0x|\\x|[%:, -])?[0-9A-Fa-f]{2}){8,}")
+_HEX_RUN: Final = Pattern(rb"(?:[%:, -]{0,2}(?:0x|\\x)?[0-9A-Fa-f]{2}){8,}")
 _BASE32_RUN: Final = Pattern(rb"[A-Z2-7]{16,}|[a-z2-7]{16,}")
 _PERCENT: Final = Pattern(rb"%[0-9A-Fa-f]{2}")
 _ESCAPE: Final = Pattern(rb"\\(?:u\{?([0-9A-Fa-f]{4})\}?|x([0-9A-Fa-f]{2})|([0-7]{3})|([nrtbf/\"'\\]))")
@@ -196,7 +196,10 @@ def _decompressed(data: bytes, room: int) -> Iterator[bytes]:
         stream = memoryview(data)[start:]
         for prefix, decompress in _STREAMS.items():
             if data.startswith(prefix, start):
-                yield decompress(stream, max(room, 0) + 1)
+                decoded = decompress(stream, max(room, 0) + 1)
+                if len(decoded) > room:
+                    raise DeniedError("inspect.limit")  # a bomb: what lies behind would go unread
+                yield decoded
 
 
 class _Decompressor(Protocol):

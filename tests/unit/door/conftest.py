@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +41,13 @@ def clients() -> Iterator[Clients]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    return door_lane.trusting(authority)
+
+
 @pytest.fixture
-def lane(clients: Clients, shared_upstream: door_lane.Upstream, authority: trustme.CA) -> door_lane.Lane:
+def lane(clients: Clients, shared_upstream: door_lane.Upstream, tls: ssl.SSLContext) -> door_lane.Lane:
     shared_upstream.reset()
     tenant = f"tenant-{os.getpid()}-{next(_tenants)}"
-    return door_lane.Lane(tenant, clients, shared_upstream, authority)
+    return door_lane.Lane(tenant, clients, shared_upstream, tls)

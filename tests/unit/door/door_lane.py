@@ -155,13 +155,18 @@ class Lane:
     tenant: str
     clients: Clients
     upstream: Upstream
-    authority: trustme.CA
+    tls: ssl.SSLContext
     names: dict[str, list[str]] = field(default_factory=dict)
     seconds: float = 5.0
-    door: Door = field(init=False)
+    _door: Door | None = None
 
-    def __post_init__(self) -> None:
-        self.configure(configuration())
+    @property
+    def door(self) -> Door:
+        """The instance in force: of the default configuration, if none was put."""
+        if self._door is None:
+            self.configure(configuration())
+        assert self._door is not None
+        return self._door
 
     def configure(self, document: Mapping[str, object]) -> None:
         """Put a configuration, and take a new instance of the function."""
@@ -170,7 +175,7 @@ class Lane:
         self.restart()
 
     def restart(self) -> None:
-        self.door = compose(self.environ, self.clients, self.internet())
+        self._door = compose(self.environ, self.clients, self.internet())
 
     @property
     def environ(self) -> dict[str, str]:
@@ -183,9 +188,9 @@ class Lane:
         }
 
     def internet(self) -> Internet:
-        tls = public_tls()
-        self.authority.configure_trust(tls)
-        return Internet(resolve=self.resolve, refuse=loopback_is_public, tls=tls, dial=self.dial, seconds=self.seconds)
+        return Internet(
+            resolve=self.resolve, refuse=loopback_is_public, tls=self.tls, dial=self.dial, seconds=self.seconds
+        )
 
     def resolve(self, host: str, port: int) -> list[str]:
         del port
@@ -200,9 +205,7 @@ class Lane:
         return socket.create_connection((LOOPBACK, self.upstream.port), seconds)
 
     def secret(self, name: str, value: str) -> str:
-        full = f"{self.tenant}/{name}"
-        self.clients.secretsmanager.create_secret(Name=full, SecretString=value)
-        return full
+        return put_secret(self.clients, f"{self.tenant}/{name}", value)
 
     def fetch(self, url: str = f"https://{HOST}/v1/items", **request: object) -> dict[str, Any]:
         return self.door.answer({"method": "GET", "url": url, **request}).payload
@@ -226,6 +229,13 @@ def loopback_is_public(address: str) -> bool:
     return address != LOOPBACK and is_special(address)
 
 
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """The door's own TLS settings, and one root more."""
+    tls = public_tls()
+    authority.configure_trust(tls)
+    return tls
+
+
 def make_stores(clients: Clients) -> None:
     """The table and the buckets, as `infra/door.py` makes them."""
     clients.dynamodb.create_table(
@@ -243,6 +253,11 @@ def make_stores(clients: Clients) -> None:
     for bucket in (AUDIT, CONFIG):
         clients.s3.create_bucket(Bucket=bucket)
         clients.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def put_secret(clients: Clients, name: str, value: str) -> str:
+    clients.secretsmanager.create_secret(Name=name, SecretString=value)
+    return name
 
 
 def session() -> botocore.session.Session:
