@@ -1,0 +1,106 @@
+"""The `sequester` command: each subcommand says what it shows and ends with an exit code that a script can use."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    help="One door between agent code and the internet.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+SETTINGS_FILE = Path(__file__).parent.parent / "Pulumi.dev.yaml"
+
+Settings = Annotated[
+    Path,
+    typer.Option("--settings", "-s", exists=True, dir_okay=False, help="a stack's settings, such as Pulumi.prod.yaml"),
+]
+
+
+@app.command()
+def demo(
+    settings: Settings = SETTINGS_FILE,
+    out: Annotated[Path, typer.Option(help="where the picture and the recorded resources go")] = Path("out"),
+) -> None:
+    """Stand the whole blueprint up in the embedded cloud, read it back, check it.
+
+    No account and no network are used. Exit code 0: every check holds; 1: a line says which does not.
+    """
+    from sequester.demo import tell
+
+    raise typer.Exit(tell(settings, out, Console()))
+
+
+@app.command()
+def cost(
+    settings: Settings = SETTINGS_FILE,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print the table of the README")] = False,
+) -> None:
+    """What the stack of these settings costs a month before any traffic, counted on what the program declares."""
+    from sequester.cost import estimate, table
+    from sequester.cost import markdown as as_markdown
+    from sequester.standing import stand_up
+
+    console = Console()
+    with console.status("running the program in the embedded cloud"):
+        run = stand_up(settings)
+    lines = estimate((resource.type, resource.inputs) for resource in run.resources)
+    if markdown:
+        typer.echo(as_markdown(lines))
+    else:
+        console.print(table(lines))
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Python source, run without any network")],
+    data: Annotated[str | None, typer.Option(help="JSON that the code sees as `data`")] = None,
+    timeout: Annotated[float, typer.Option(help="seconds")] = 30.0,
+    memory: Annotated[str, typer.Option(help="such as 256MiB")] = "512MiB",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="pure computation: read, write, exit and little more")
+    ] = False,
+) -> None:
+    """Run untrusted code in a local sandbox and show what it tried.
+
+    What the code prints goes to standard output and standard error, and the JSON it leaves in `result` after it.
+    The exit code is the code's own; 125 says that no sandbox could be made, 124 that it ran out of time.
+    """
+    from sequester import IsolatedExecutor
+    from sequester.sandbox.errors import RunFailed, SandboxError, TimedOut
+    from sequester.sandbox.report import attempts_table
+
+    notes = Console(stderr=True)
+    try:
+        given = ... if data is None else json.loads(data)
+    except ValueError as error:
+        notes.print(f"--data: {data!r} is not JSON ({error}): write it as '{{\"xs\": [1, 2]}}'", markup=False)
+        raise typer.Exit(2) from None
+    failure: SandboxError | None = None
+    try:
+        with IsolatedExecutor.local() as executor:
+            result = executor.run_untrusted_code(
+                file.read_text(), given, timeout=timeout, memory=memory, profile="strict" if strict else "default"
+            )
+    except RunFailed as error:
+        result, failure = error.result, error
+    except SandboxError as error:
+        notes.print(str(error), markup=False)
+        raise typer.Exit(125) from None
+    sys.stdout.write(result.stdout)
+    sys.stderr.write(result.stderr)
+    if result.value is not None:
+        sys.stdout.write(json.dumps(result.value) + "\n")
+    if result.attempts:
+        notes.print(attempts_table(result.attempts))
+    if failure is not None:
+        notes.print(f"{type(failure).__name__}: {failure}", markup=False)
+        raise typer.Exit(124 if isinstance(failure, TimedOut) else 1)
+    raise typer.Exit(result.exit if result.exit is not None else 128 + (result.signal or 0))
