@@ -1,0 +1,184 @@
+"""The acts on AWS, each safe to repeat and confined to what the configuration names."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import boto3
+from botocore.config import Config as ClientConfig
+
+from .config import Config
+from .subject import Node, Tenant
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
+    from mypy_boto3_eks import EKSClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+
+REVOKED: Final = "sequester-revoke-older-sessions"
+_CLIENT: Final = ClientConfig(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
+_CLUSTER_TAG, _GROUP_TAG = "eks:cluster-name", "eks:nodegroup-name"
+
+
+class RefusedError(Exception):
+    """The act would touch what is not ours to touch; the message says what."""
+
+
+class Clients:
+    """AWS clients, made when first used; `make` gives one for a service's name."""
+
+    def __init__(self, region: str, make: Callable[[str], Any] | None = None) -> None:
+        self._make = make or partial(_client, region)
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self._make("cloudwatch")
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        return self._make("dynamodb")
+
+    @cached_property
+    def ec2(self) -> "EC2Client":
+        return self._make("ec2")
+
+    @cached_property
+    def eks(self) -> "EKSClient":
+        return self._make("eks")
+
+    @cached_property
+    def iam(self) -> "IAMClient":
+        return self._make("iam")
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        return self._make("lambda")
+
+    @cached_property
+    def logs(self) -> "CloudWatchLogsClient":
+        return self._make("logs")
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return self._make("s3")
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        return self._make("sns")
+
+
+def _client(region: str, service: str) -> Any:
+    return cast("Any", boto3).client(service, region_name=region, config=_CLIENT)
+
+
+@dataclass(frozen=True)
+class AwsActs:
+    """`quarantine_group`: id of the security group without rules."""
+
+    config: Config
+    clients: Clients
+    quarantine_group: str
+
+    def close_door(self, tenant: Tenant, incident: str) -> None:
+        self.clients.dynamodb.update_item(
+            TableName=self.config.tenants[tenant.name]["door_table"],
+            Key={"tenant": {"S": tenant.name}, "item": {"S": "control"}},
+            UpdateExpression="SET halted = if_not_exists(halted, :incident)",
+            ExpressionAttributeValues={":incident": {"S": incident}},
+        )
+
+    def open_door(self, tenant: Tenant) -> None:
+        self.clients.dynamodb.update_item(
+            TableName=self.config.tenants[tenant.name]["door_table"],
+            Key={"tenant": {"S": tenant.name}, "item": {"S": "control"}},
+            UpdateExpression="REMOVE halted",
+        )
+
+    def revoke_sessions(self, tenant: Tenant, incident: str) -> None:
+        """Deny whatever credentials were issued until now; new sessions work again once the door is opened."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        statement = {
+            "Effect": "Deny",
+            "Action": "*",
+            "Resource": "*",
+            "Condition": {"DateLessThan": {"aws:TokenIssueTime": now}},
+        }
+        self.clients.iam.put_role_policy(
+            RoleName=self.config.tenants[tenant.name]["agent_role"],
+            PolicyName=REVOKED,
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
+
+    def delete_association(self, tenant: Tenant, incident: str) -> None:
+        """So that the agent gets no new session; `pulumi up` makes it again."""
+        listed = self.clients.eks.list_pod_identity_associations(
+            clusterName=self.config.cluster, namespace=f"{tenant.name}-agent"
+        )
+        for association in listed["associations"]:
+            self.clients.eks.delete_pod_identity_association(
+                clusterName=self.config.cluster, associationId=association.get("associationId", "")
+            )
+
+    def cut_off(self, node: Node, incident: str) -> None:
+        """The quarantine group on every interface, secondary ones included: pods' packets leave by those."""
+        for interface in self.instance(node).get("NetworkInterfaces", []):
+            self.clients.ec2.modify_network_interface_attribute(
+                NetworkInterfaceId=interface.get("NetworkInterfaceId", ""), Groups=[self.quarantine_group]
+            )
+
+    def snapshot(self, node: Node, incident: str) -> None:
+        """The disks, once an incident."""
+        instance = self.instance(node).get("InstanceId", "")
+        tags = {"sequester:incident": incident, "sequester:instance": instance}
+        there = self.clients.ec2.describe_snapshots(
+            OwnerIds=[self.config.account], Filters=[{"Name": f"tag:{key}", "Values": [of]} for key, of in tags.items()]
+        )
+        if not there["Snapshots"]:
+            self.clients.ec2.create_snapshots(
+                InstanceSpecification={"InstanceId": instance},
+                Description=f"evidence of {incident}",
+                TagSpecifications=[
+                    {"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": of} for key, of in tags.items()]}
+                ],
+            )
+
+    def terminate(self, node: Node, incident: str) -> None:
+        self.clients.ec2.terminate_instances(InstanceIds=[self.instance(node).get("InstanceId", "")])
+
+    def instance(self, node: Node) -> "InstanceTypeDef":
+        """A sandbox node of our cluster. Raises RefusedError for any other instance."""
+        by = {"InstanceIds": [node.instance]} if node.instance else {}
+        named = [{"Name": "private-dns-name", "Values": [node.name]}] if node.name else []
+        found = [
+            instance
+            for reservation in self.clients.ec2.describe_instances(
+                Filters=[{"Name": f"tag:{_CLUSTER_TAG}", "Values": [self.config.cluster]}, *named],  # type: ignore[list-item]
+                **by,  # type: ignore[arg-type]
+            )["Reservations"]
+            for instance in reservation.get("Instances", [])
+        ]
+        if len(found) != 1:
+            raise RefusedError(f"{node}: not one instance of cluster {self.config.cluster}, but {len(found)}")
+        tags = {tag.get("Key"): tag.get("Value") for tag in found[0].get("Tags", [])}
+        if tags.get(_GROUP_TAG) != self.config.sandbox_node_group:
+            raise RefusedError(f"{node}: not of node group {self.config.sandbox_node_group}: left to a person")
+        if found[0].get("InstanceId") in self.config.never_touch:
+            raise RefusedError(f"{node}: the settings say never to touch it")
+        return found[0]
+
+    def state(self, node: Node) -> Mapping[str, object]:
+        """Evidence: the instance with its interfaces and groups, whoever's it is."""
+        if not node.instance:
+            return {}
+        answer = self.clients.ec2.describe_instances(InstanceIds=[node.instance])
+        return {"reservations": answer["Reservations"]}

@@ -1,0 +1,136 @@
+"""What quarantine did: evidence, a hash chain of every action, finished steps, and the hourly limit."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+CHAIN: Final = "responder"
+_GENESIS: Final = "0" * 64
+_ATTEMPTS: Final = 64
+_HOUR_SECONDS: Final = 3600
+_KEPT_SECONDS: Final = 90 * 86_400
+
+
+class ChainBusyError(RuntimeError):
+    """Other writers took every number that was tried."""
+
+
+class Ledger:
+    """`bucket` holds evidence and the chain (`audit/responder/<number>.json`, as the doors'); `table` the rest."""
+
+    def __init__(
+        self,
+        s3: "S3Client",
+        dynamodb: "DynamoDBClient",
+        bucket: str,
+        table: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._s3, self._dynamodb, self._bucket, self._table, self._clock = s3, dynamodb, bucket, table, clock
+
+    def keep(self, incident: str, name: str, content: object) -> None:
+        """Evidence, under its own hash: the same content twice is one object, and none is ever overwritten."""
+        body = json.dumps(content, sort_keys=True, default=str).encode()
+        key = f"evidence/{incident}/{name}-{hashlib.sha256(body).hexdigest()[:16]}.json"
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", ContentType="application/json"
+            )
+        except ClientError as error:
+            if _code(error) != "PreconditionFailed":
+                raise
+
+    def append(self, entry: Mapping[str, object]) -> int:
+        """One record at the end of the chain; its number. Raises what S3 or DynamoDB raises, or ChainBusyError."""
+        seq, prev = self._head()
+        for _ in range(_ATTEMPTS):
+            seq += 1
+            record = json.dumps(
+                {**entry, "v": 1, "tenant": CHAIN, "seq": seq, "prev": prev, "at": int(self._clock() * 1000)},
+                sort_keys=True,
+                separators=(",", ":"),
+            ).encode("ascii")
+            key = f"audit/{CHAIN}/{seq:016d}.json"
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket, Key=key, Body=record, IfNoneMatch="*", ContentType="application/json"
+                )
+            except ClientError as error:
+                if _code(error) == "ConditionalRequestConflict":
+                    seq -= 1
+                    continue
+                if _code(error) != "PreconditionFailed":
+                    raise
+                there = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+                prev = hashlib.sha256(there).hexdigest()
+                continue
+            self._move_head(seq, hashlib.sha256(record).hexdigest())
+            return seq
+        raise ChainBusyError(f"no place in the chain after {_ATTEMPTS} attempts")
+
+    def done(self, incident: str, step: str) -> bool:
+        """Whether the step was finished before: by an earlier delivery of the same alarm."""
+        return "Item" in self._dynamodb.get_item(
+            TableName=self._table, Key=_key(f"incident {incident}", step), ConsistentRead=True
+        )
+
+    def finish(self, incident: str, step: str) -> None:
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={**_key(f"incident {incident}", step), "expires": {"N": str(int(self._clock()) + _KEPT_SECONDS)}},
+        )
+
+    def within_limit(self, limit: int) -> bool:
+        """Take one action from this hour's `limit`; False if none is left."""
+        hour = int(self._clock()) // _HOUR_SECONDS
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key("limit", str(hour)),
+                UpdateExpression="SET expires = :expires ADD spent :one",
+                ConditionExpression="attribute_not_exists(spent) OR spent < :limit",
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":limit": {"N": str(limit)},
+                    ":expires": {"N": str((hour + 2) * _HOUR_SECONDS)},
+                },
+            )
+        except ClientError as error:
+            if _code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def _head(self) -> tuple[int, str]:
+        item = self._dynamodb.get_item(TableName=self._table, Key=_key(CHAIN, "head"), ConsistentRead=True).get("Item")
+        return (int(item["seq"].get("N", "")), item["hash"].get("S", "")) if item else (0, _GENESIS)
+
+    def _move_head(self, seq: int, digest: str) -> None:
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(CHAIN, "head"),
+                UpdateExpression="SET seq = :seq, #hash = :hash",
+                ConditionExpression="attribute_not_exists(seq) OR seq < :seq",
+                ExpressionAttributeNames={"#hash": "hash"},
+                ExpressionAttributeValues={":seq": {"N": str(seq)}, ":hash": {"S": digest}},
+            )
+        except ClientError as error:
+            if _code(error) != "ConditionalCheckFailedException":  # a later writer moved it further
+                raise
+
+
+def _key(tenant: str, item: str) -> dict[str, dict[str, str]]:
+    return {"tenant": {"S": tenant}, "item": {"S": item}}
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")

@@ -1,0 +1,152 @@
+"""Who did it, by the sensor's record. Records quote what an attacker chose: each field is checked before use."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from .config import Config
+
+_POD = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\Z")
+_INSTANCE = re.compile(r"i-[0-9a-f]{8,17}\Z")
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
+_ACCOUNT_USER = re.compile(r"system:serviceaccount:([a-z0-9-]{1,63}):[a-z0-9.-]{1,253}\Z")
+_NODE_USER = re.compile(r"system:node:([a-z0-9.-]{1,253})\Z")
+_POLICY_LINE = re.compile(r"(?:\A|;)\s*SIP: ([0-9.]{7,15});")
+_LONGEST_RECORD: Final = 256 * 1024  # CloudWatch Logs' own limit of an event
+
+
+@dataclass(frozen=True)
+class Pod:
+    tenant: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """By instance id or, from audit records, by the name that it has in the cluster."""
+
+    instance: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """The tenant's agent: its door and its role's sessions."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address in the VPC at a time (seconds): whose it was then, the audit log knows."""
+
+    ip: str
+    at: float
+
+
+Subject = Pod | Node | Tenant | Address
+
+
+@dataclass(frozen=True)
+class Record:
+    """A log event: its text, when it happened (seconds), and the stream that it came by."""
+
+    message: str
+    at: float
+    stream: str
+
+
+def _dig(value: object, *keys: str) -> str:
+    """The text below nested objects, empty where the record is not so made."""
+    for key in keys:
+        value = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _json(record: Record) -> object:
+    try:
+        return json.loads(record.message) if len(record.message) <= _LONGEST_RECORD else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def pod_of(config: Config, namespace: str, name: str) -> Pod | None:
+    """A pod of one of our tenants, or nothing: no other namespace is ever acted upon."""
+    for tenant in config.tenants:
+        if namespace in (f"{tenant}-sandbox", f"{tenant}-agent") and _POD.match(name):
+            return Pod(tenant, namespace, name)
+    return None
+
+
+def _node(instance: str) -> list[Subject]:
+    return [Node(instance=instance)] if _INSTANCE.match(instance) else []
+
+
+def _flow(config: Config, record: Record) -> list[Subject]:
+    """interface-id is field 2 and instance-id field 3 of our format (infra.flow_format)."""
+    fields = record.message.split(" ")
+    return _node(fields[2]) if len(fields) > 2 else []
+
+
+def _resolver(config: Config, record: Record) -> list[Subject]:
+    return _node(_dig(_json(record), "srcids", "instance"))
+
+
+def _policy_agent(config: Config, record: Record) -> list[Subject]:
+    source = _POLICY_LINE.search(record.message)
+    return [Address(source[1], record.at)] if source and _ADDRESS.match(source[1]) else []
+
+
+def _supervisor(config: Config, record: Record) -> list[Subject]:
+    event = _json(record)
+    pod = pod_of(config, _dig(event, "kubernetes", "namespace_name"), _dig(event, "kubernetes", "pod_name"))
+    return [pod] if pod else []
+
+
+def _audit(config: Config, record: Record) -> list[Subject]:
+    """The caller: an agent, or a pod's or node's stolen identity. The object named in the request did nothing."""
+    user = _dig(_json(record), "user", "username")
+    if node := _NODE_USER.match(user):
+        return [Node(name=node[1])]
+    account = _ACCOUNT_USER.match(user)
+    owners = [t for t in config.tenants if account and account[1] in (f"{t}-agent", f"{t}-sandbox")]
+    return [Tenant(name) for name in owners]
+
+
+def _trail(config: Config, record: Record) -> list[Subject]:
+    event = _json(record)
+    role = _dig(event, "userIdentity", "sessionContext", "sessionIssuer", "arn").rpartition("/")[2]
+    owners: list[Subject] = [Tenant(name) for name, of in config.tenants.items() if of["agent_role"] == role]
+    address = _dig(event, "sourceIPAddress")
+    return owners or ([Address(address, record.at)] if _ADDRESS.match(address) else [])
+
+
+def _door(config: Config, record: Record) -> list[Subject]:
+    tenant = _dig(_json(record), "tenant")
+    return [Tenant(tenant)] if tenant in config.tenants else []
+
+
+_READERS: Final[Mapping[str, Callable[[Config, Record], list[Subject]]]] = {
+    "flow log": _flow,
+    "Resolver log": _resolver,
+    "NP agent log": _policy_agent,
+    "seccomp event": _supervisor,
+    "K8s audit": _audit,
+    "CloudTrail VPCE": _trail,
+    "door audit": _door,
+}
+
+
+def subjects(config: Config, sensor: str, tenant: str | None, records: Iterable[Record]) -> list[Subject]:
+    """Each subject once, in order of appearance. A tenant's alarm never touches another tenant."""
+    read = _READERS.get(sensor)
+    found = [subject for record in records for subject in read(config, record)] if read else []
+    ours = [s for s in found if tenant is None or not isinstance(s, Pod | Tenant) or _owner(s) == tenant]
+    return list(dict.fromkeys(ours))
+
+
+def _owner(subject: Pod | Tenant) -> str:
+    return subject.tenant if isinstance(subject, Pod) else subject.name
