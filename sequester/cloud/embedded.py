@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from moto import mock_aws
 
-from sequester.cloud import kinds, lifecycle
+from sequester.cloud import functions, kinds, lifecycle
 from sequester.cloud.api import DEFAULT_ACCOUNT, HOOKS, Aws
 from sequester.cloud.declared import Memory
 from sequester.cloud.monitor import STACK, Change, Record, Recorded, RecordingMonitor
@@ -130,15 +130,19 @@ class EmbeddedCloud:
 
     def make(self, token: str, name: str, inputs: Props) -> tuple[str, Props, bool]:
         """Make one resource. See `sequester.cloud.monitor.Maker`."""
-        if token.startswith("pulumi:providers:"):
+        if token.startswith("pulumi:"):
             return name, inputs, False
+        if token.startswith("kubernetes:"):
+            from sequester.cloud import manifests  # reading the schemas' package costs a tenth of a second
+
+            return *manifests.make(inputs), False
         kind = kinds.kind(token)
         identity, outputs = lifecycle.create(self.aws, kind, inputs)
         return identity, outputs, kind.declared_only
 
     def invoke(self, token: str, arguments: Props) -> Props:
         """Answer one provider function."""
-        raise NotImplementedError(token)
+        return functions.answer(self.aws, token, arguments)
 
 
 def _run(program: Callable[[], None], monitor: RecordingMonitor, config: Mapping[str, object], stack: str) -> None:

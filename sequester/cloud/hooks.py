@@ -85,7 +85,10 @@ class Installed:
             where, identity = OVERLAYS[name]
             things = parsed.get(where) if where else parsed
             for thing in cast(list[Record], things if isinstance(things, list) else [things or {}]):
-                thing.update(self.store.kept(f"{name[0]}:{identity}", str(thing.get(identity))))
+                for member, value in self.store.kept(f"{name[0]}:{identity}", str(thing.get(identity))).items():
+                    thing[member] = value
+                    if value is None:  # moto makes one up
+                        del thing[member]
 
     def _composites(self, asked: Record) -> list[Record]:
         if self.store is None or "CompositeAlarm" not in asked.get("AlarmTypes", ["CompositeAlarm"]):

@@ -75,7 +75,8 @@ class Call:
                 return known
         if not isinstance(shape, StructureShape):
             return known
-        return known | {name for name in schema.outputs if shapes.member(shape, name)}
+        named = {name: shapes.member(shape, name) for name in schema.outputs}
+        return known | {name for name, member in named.items() if member and shapes.flat(shape.members[member])}
 
     def __call__(self, aws: Aws, state: Props, schema: Schema) -> Props:
         shape = self._input(aws)

@@ -24,7 +24,8 @@ def create(aws: Aws, kind: Kind, inputs: Mapping[str, Plain]) -> tuple[str, Prop
     """
     given = {name: value for name, value in inputs.items() if value is not None}
     state: Props = {**_context(aws), **kind.defaults, **given}
-    unmapped = kind.unmapped(aws, frozenset(state) - frozenset(_context(aws)))
+    asked = frozenset(state) - frozenset(_context(aws))
+    unmapped = kind.unmapped(aws, asked)
     if unmapped:
         raise UnmappedPropertyError(
             f"{', '.join(sorted(unmapped))}: the embedded cloud passes this to no AWS call; add it to the kind"
@@ -39,7 +40,7 @@ def create(aws: Aws, kind: Kind, inputs: Mapping[str, Plain]) -> tuple[str, Prop
         try:
             taken = kind.create.takes(aws, kind.schema)
             for change in kind.changes:
-                if (change.takes(aws, kind.schema) - taken) & state.keys():
+                if (change.takes(aws, kind.schema) - taken) & asked:
                     state = change(aws, state, kind.schema) | state
             _settle(aws, kind, state)
         except RefusedError:

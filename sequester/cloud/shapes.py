@@ -114,15 +114,30 @@ def _scalar(kind: str, value: Plain) -> Plain:
             return value
 
 
+def flat(shape: Shape) -> bool:
+    """Whether values of a shape are scalars or lists of scalars: nested ones often differ from the SDK's types."""
+    inner = shape.member if isinstance(shape, ListShape) else shape
+    return not isinstance(inner, StructureShape | ListShape | MapShape)
+
+
+def _flat_value(value: object) -> bool:
+    parts = cast(list[object], value) if isinstance(value, list) else [value]
+    return not any(isinstance(part, dict | list) for part in parts)
+
+
 def outputs(thing: Mapping[str, object], wanted: Iterable[str]) -> Props:
-    """What an answer of AWS says about the wanted properties, as Pulumi writes it."""
+    """What an answer of AWS says about the wanted properties: the flat ones, and tags."""
     exact = {key.lower(): key for key in thing}
     alike = {fold(key): key for key in thing}
     found: Props = {}
     for name in wanted:
         key = exact.get(name.lower()) or alike.get(fold(name))
-        if key is not None and thing[key] is not None:
-            found[name] = tag_map(thing[key]) if name in ("tags", "tagsAll") else plain(thing[key])
+        if key is None or thing[key] is None:
+            continue
+        if name in ("tags", "tagsAll"):
+            found[name] = tag_map(thing[key])
+        elif _flat_value(thing[key]):
+            found[name] = plain(thing[key])
     return found
 
 
@@ -167,13 +182,19 @@ def same_document(one: Plain, other: Plain) -> bool:
         return False
 
 
+_HOLE = re.compile(r"\{(\w+)(\?)?\}")
+
+
 def fill(template: object, state: Mapping[str, Plain]) -> Plain:
-    """A template with `{property}` replaced by the state's; a template that is one property keeps its type."""
+    """A template with `{property}` replaced by the state's; one that is a single property keeps its type.
+
+    `{property?}` is empty where the state has none; a plain one that is missing is an error.
+    """
     match template:
         case str():
             if template.startswith("{") and template.endswith("}") and template.count("{") == 1:
                 return state.get(template[1:-1])
-            return template.format_map(state)
+            return _HOLE.sub(lambda m: str(state.get(m[1], "") if m[2] else state[m[1]]), template)
         case list():
             return [fill(item, state) for item in cast(list[object], template)]
         case dict() | Mapping():

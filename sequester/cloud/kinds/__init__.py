@@ -6,7 +6,10 @@ from importlib import import_module
 from sequester.cloud.kind import Kind
 
 FILES: dict[str, tuple[str, ...]] = {
-    "ec2": ("network", "firewalls", "endpoints", "observability"),
+    "ec2": ("network", "firewalls", "endpoints", "gateways", "compute", "observability"),
+    "ec2transitgateway": ("gateways",),
+    "eks": ("cluster",),
+    "ecr": ("cluster",),
     "vpc": ("firewalls",),
     "route53": ("dns",),
     "cloudwatch": ("observability",),

@@ -292,7 +292,7 @@ ROUTE = Kind(
         ),
     ),
     delete=Call("ec2.delete_route", only=("routeTableId", *_DESTINATIONS)),
-    id="r-{routeTableId}",
+    id="r-{routeTableId}-{destinationCidrBlock?}{destinationIpv6CidrBlock?}{destinationPrefixListId?}",
     computed={"origin": "CreateRoute", "state": "active"},
     absent=frozenset({"instanceId", "instanceOwnerId"}),
     rules=(one_destination, no_endpoint_route),
