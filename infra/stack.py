@@ -1,6 +1,7 @@
 """The deployment, put together: read it beside the picture in the README."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -15,27 +16,40 @@ from infra.ownership import not_owned
 from infra.settings import Settings, load
 
 
+@dataclass(frozen=True)
+class Foundation:
+    """What everything else stands on: a network without a way out, and logs."""
+
+    logs: Logs
+    ground: Ground
+    filters: Filters
+    endpoints: Endpoints
+
+
 def blueprint() -> None:
     """The whole stack, from the settings of the Pulumi stack that is running."""
     settings = load()
-    names = Names.of(settings)
     # Credentials of another account must not build here what was meant for this one.
     account = aws.Provider("aws", region=settings.region, allowed_account_ids=[settings.account])
     here = pulumi.ResourceOptions(provider=account)
 
-    logs = Logs(names.name, LogsArgs(names, log_groups(settings)), here)
-    ground = _ground(settings, here)
-    filters = Filters(
-        names.name,
-        FiltersArgs(names, ground, settings.network.s3_ranges, settings.cluster.operator_access.cidrs),
-        here,
-    )
-    Endpoints(names.name, EndpointsArgs(settings, ground, filters), here)
-    Resolving(names.name, ResolvingArgs(settings, ground.vpc, logs.groups[names.resolver_log_group]), here)
-    FlowLogs(names.name, FlowLogsArgs(names, ground.vpc, logs.groups[names.flow_log_group]), here)
+    base = foundation(settings, here)
 
-    pulumi.export("vpc", ground.vpc)
+    pulumi.export("vpc", base.ground.vpc)
     pulumi.export("not_owned", [item.line for item in not_owned(settings)])
+
+
+def foundation(settings: Settings, opts: pulumi.ResourceOptions) -> Foundation:
+    """The sealed network: logs first, so that no service makes a log group of its own."""
+    names = Names.of(settings)
+    logs = Logs(names.name, LogsArgs(names, log_groups(settings)), opts)
+    ground = _ground(settings, opts)
+    operators = settings.cluster.operator_access.cidrs
+    filters = Filters(names.name, FiltersArgs(names, ground, settings.network.s3_ranges, operators), opts)
+    endpoints = Endpoints(names.name, EndpointsArgs(settings, ground, filters), opts)
+    Resolving(names.name, ResolvingArgs(settings, ground.vpc, logs.groups[names.resolver_log_group]), opts)
+    FlowLogs(names.name, FlowLogsArgs(names, ground.vpc, logs.groups[names.flow_log_group]), opts)
+    return Foundation(logs, ground, filters, endpoints)
 
 
 def _ground(settings: Settings, opts: pulumi.ResourceOptions) -> Ground:

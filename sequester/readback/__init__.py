@@ -1,0 +1,10 @@
+"""Reads a deployed network back from AWS and checks it against the design: what `sequester demo` prints.
+
+>>> observed = observe(cloud.client, Layout.of(settings))
+>>> findings = check(observed)          # empty: every control holds
+"""
+
+from sequester.readback.controls import CONTROLS, Control, Finding, check
+from sequester.readback.observe import Layout, NotFoundError, Observed, observe
+
+__all__ = ["CONTROLS", "Control", "Finding", "Layout", "NotFoundError", "Observed", "check", "observe"]
