@@ -21,14 +21,15 @@ CHECKS: Sequence[Check] = (
     Check(
         "sealed",
         "the seal itself, in the account's own words",
-        "aws ec2 describe-internet-gateways --filters Name=attachment.vpc-id,Values={vpc} --query 'length(InternetGateways)'\",
+        "aws ec2 describe-internet-gateways --filters Name=attachment.vpc-id,Values={vpc}"
+        " --query 'length(InternetGateways)'",
         "`0`",
     ),
     Check(
         "nodes-join",
         "that `aws:ResourceAccount` binds on `ec2:Describe*` and `ecr:GetAuthorizationToken` as the endpoint policies"
         " assume: else no node joins",
-        "aws eks describe-nodegroup --cluster-name {name} --nodegroup-name sandbox --query 'nodegroup.[status,health]'\",
+        "aws eks describe-nodegroup --cluster-name {name} --nodegroup-name sandbox --query 'nodegroup.[status,health]'",
         "`ACTIVE` and no issues",
     ),
     Check(
@@ -41,26 +42,26 @@ CHECKS: Sequence[Check] = (
         "eks-auth-policy",
         "that the eks-auth endpoint takes a policy",
         "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values={vpc}"
-        " Name=service-name,Values=com.amazonaws.{region}.eks-auth --query 'VpcEndpoints[0].PolicyDocument'\",
+        " Name=service-name,Values=com.amazonaws.{region}.eks-auth --query 'VpcEndpoints[0].PolicyDocument'",
         "the policy with `PodIdentity`, not `*`",
     ),
     Check(
         "strict-mode",
         "that the add-on took its configuration: a new pod has no network before its policy",
-        "aws eks describe-addon --cluster-name {name} --addon-name vpc-cni --query 'addon.[status,configurationValues]'\",
+        "aws eks describe-addon --cluster-name {name} --addon-name vpc-cni --query 'addon.[status,configurationValues]'",
         "`ACTIVE` and `NETWORK_POLICY_ENFORCING_MODE`: `strict`",
     ),
     Check(
         "addon-versions",
         "that EKS still offers the pinned add-on versions",
         "aws eks describe-addon-versions --kubernetes-version 1.34 --addon-name vpc-cni"
-        " --query 'addons[0].addonVersions[].addonVersion'\",
+        " --query 'addons[0].addonVersions[].addonVersion'",
         "the version of `cluster.addons`",
     ),
     Check(
         "dns-fails-closed",
         "that a DNS Firewall which cannot answer blocks",
-        "aws route53resolver get-firewall-config --resource-id {vpc} --query 'FirewallConfig.FirewallFailOpen'\",
+        "aws route53resolver get-firewall-config --resource-id {vpc} --query 'FirewallConfig.FirewallFailOpen'",
         "`DISABLED`",
     ),
     Check(
@@ -80,14 +81,14 @@ CHECKS: Sequence[Check] = (
         "metadata-locked",
         "that launch templates hold on every instance",
         "aws ec2 describe-instances --filters Name=vpc-id,Values={vpc}"
-        " --query 'Reservations[].Instances[].MetadataOptions.[HttpTokens,HttpPutResponseHopLimit]'\",
+        " --query 'Reservations[].Instances[].MetadataOptions.[HttpTokens,HttpPutResponseHopLimit]'",
         "`required`, `1` on every line",
     ),
     Check(
         "no-public-address",
         "that no interface of the VPC has a public address",
         "aws ec2 describe-network-interfaces --filters Name=vpc-id,Values={vpc}"
-        " --query 'length(NetworkInterfaces[?Association!=`null`])'\",
+        " --query 'length(NetworkInterfaces[?Association!=`null`])'",
         "`0`",
     ),
 )
