@@ -48,7 +48,8 @@ CHECKS: Sequence[Check] = (
     Check(
         "strict-mode",
         "that the add-on took its configuration: a new pod has no network before its policy",
-        "aws eks describe-addon --cluster-name {name} --addon-name vpc-cni --query 'addon.[status,configurationValues]'",
+        "aws eks describe-addon --cluster-name {name} --addon-name vpc-cni"
+        " --query 'addon.[status,configurationValues]'",
         "`ACTIVE` and `NETWORK_POLICY_ENFORCING_MODE`: `strict`",
     ),
     Check(
