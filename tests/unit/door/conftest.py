@@ -4,12 +4,14 @@ import itertools
 import os
 import ssl
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -51,3 +53,17 @@ def lane(clients: Clients, shared_upstream: door_lane.Upstream, tls: ssl.SSLCont
     shared_upstream.reset()
     tenant = f"tenant-{os.getpid()}-{next(_tenants)}"
     return door_lane.Lane(tenant, clients, shared_upstream, tls)
+
+
+@pytest.fixture
+def moto_lock(monkeypatch: pytest.MonkeyPatch) -> threading.Lock:
+    """moto's conditional writes are not atomic under threads, AWS's are: one call at a time, each in any order."""
+    lock = threading.Lock()
+    plain = BotocoreStubber.__call__
+
+    def one_at_a_time(self: BotocoreStubber, *args: object, **kwargs: object) -> object:
+        with lock:
+            return plain(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(BotocoreStubber, "__call__", one_at_a_time)
+    return lock

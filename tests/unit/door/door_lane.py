@@ -207,7 +207,7 @@ class Lane:
     def secret(self, name: str, value: str) -> str:
         return put_secret(self.clients, f"{self.tenant}/{name}", value)
 
-    def fetch(self, url: str = f"https://{HOST}/v1/items", **request: object) -> dict[str, Any]:
+    def fetch(self, url: object = f"https://{HOST}/v1/items", **request: object) -> dict[str, Any]:
         return self.door.answer({"method": "GET", "url": url, **request}).payload
 
     def post(self, body: bytes, content_type: str = "application/json", **request: object) -> dict[str, Any]:
@@ -220,7 +220,7 @@ class Lane:
         """The audit records, in order."""
         listing = self.clients.s3.list_objects_v2(Bucket=AUDIT, Prefix=f"audit/{self.tenant}/")
         return [
-            json.loads(self.clients.s3.get_object(Bucket=AUDIT, Key=entry["Key"])["Body"].read())
+            json.loads(self.clients.s3.get_object(Bucket=AUDIT, Key=entry.get("Key", ""))["Body"].read())
             for entry in listing.get("Contents", [])
         ]
 
