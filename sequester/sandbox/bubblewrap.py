@@ -28,10 +28,11 @@ def arguments(
     words = [
         program,
         *_namespaces(),
-        *_tree(str(guest), (*python.binds, *binds)),
-        *_sized("/work", limits.disk_bytes),
+        *_tree(str(guest)),
+        *_sized("/sandbox", limits.disk_bytes),
         *_sized("/tmp", limits.disk_bytes),  # noqa: S108
         *_sized("/dev/shm", SHARED_MEMORY_BYTES),  # noqa: S108
+        *(word for path in (*python.binds, *binds) for word in ("--ro-bind", path, path)),
         *("--remount-ro", "/dev", "--remount-ro", "/"),
     ]
     if info is not None:
@@ -46,7 +47,7 @@ def _namespaces() -> tuple[str, ...]:
         *("--uid", str(UID), "--gid", str(GID), "--hostname", "sandbox", "--cap-drop", "ALL"),
         *("--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"),
         *(word for name, value in ENVIRONMENT.items() for word in ("--setenv", name, value)),
-        *("--chdir", "/work"),
+        *("--chdir", "/sandbox"),
     )
 
 
@@ -61,7 +62,7 @@ ENVIRONMENT = {
 
 
 @cache
-def _tree(guest: str, binds: tuple[str, ...]) -> tuple[str, ...]:
+def _tree(guest: str) -> tuple[str, ...]:
     words = ["--ro-bind", "/usr", "/usr", "--ro-bind", guest, f"{GUEST}/guest", "--proc", "/proc", "--dev", "/dev"]
     for name in _ROOT_LINKS:
         entry = Path("/") / name
@@ -71,7 +72,7 @@ def _tree(guest: str, binds: tuple[str, ...]) -> tuple[str, ...]:
             words += ["--ro-bind", str(entry), str(entry)]
     for name in _ETC_LINKS:
         words += ["--symlink", f"{GUEST}/guest/etc/{name}", f"/etc/{name}"]
-    for path in (*_ETC_BINDS, *binds):
+    for path in _ETC_BINDS:
         if os.path.exists(path):  # noqa: PTH110
             words += ["--ro-bind", path, path]
     return tuple(words)

@@ -86,6 +86,11 @@ class Sandbox:
                 group.add(int(json.loads(said)["child-pid"]))
 
     @property
+    def pid(self) -> int:
+        """Of bubblewrap, on this machine."""
+        return self._process.pid
+
+    @property
     def enforcement(self) -> str:
         return f"cgroup v{self._cgroup.version}" if self._cgroup else "rlimits"
 

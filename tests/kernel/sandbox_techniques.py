@@ -149,7 +149,7 @@ TECHNIQUES: tuple[Technique, ...] = (
     _net(
         "a server",
         "s = socket.socket(); s.bind(('0.0.0.0', 0)); s.listen()",
-        {"syscall": "bind", "address": "0.0.0.0"},  # noqa: S104 (what the sandboxed code asks for)
+        {"syscall": "bind", "address": "0.0.0.0"},
         Control.REACHES,
     ),
     _net("a server on any port", "socket.socket().listen()", {"syscall": "listen"}, Control.REACHES),
@@ -300,7 +300,8 @@ TECHNIQUES: tuple[Technique, ...] = (
     _call(
         "read the supervisor's memory",
         "trace",
-        "b = buffer(8); v = buffer(struct.pack('QQ', ctypes.addressof(b), 8)); r = buffer(struct.pack('QQ', here(), 8))\n"
+        "b = buffer(8); v = buffer(struct.pack('QQ', ctypes.addressof(b), 8))\n"
+        "r = buffer(struct.pack('QQ', here(), 8))\n"
         "call('process_vm_readv', os.getppid(), v, 1, r, 1, 0)",
         "process_vm_readv",
     ),
@@ -331,7 +332,8 @@ TECHNIQUES: tuple[Technique, ...] = (
         "a filter of its own",
         "blind",
         "call('prctl', 38, 1, 0, 0, 0)\n"
-        "p = buffer(struct.pack('HBBI', 6, 0, 0, 0x7fff0000)); f = buffer(struct.pack('HxxxxxxP', 1, ctypes.addressof(p)))\n"
+        "p = buffer(struct.pack('HBBI', 6, 0, 0, 0x7fff0000))\n"
+        "f = buffer(struct.pack('HxxxxxxP', 1, ctypes.addressof(p)))\n"
         "fork_and(lambda: call('seccomp', 1, 0, f))",
         "seccomp",
     ),

@@ -4,7 +4,7 @@ import struct
 
 from . import frames
 
-WORK, SCRATCH, SHARED = "/work", "/tmp", "/dev/shm"  # noqa: S108 (mounts of the sandbox's own)
+WORK, SCRATCH, SHARED = "/sandbox", "/tmp", "/dev/shm"  # noqa: S108 (mounts of the sandbox's own)
 
 
 class BadRequestError(Exception):

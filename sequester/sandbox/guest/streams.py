@@ -16,8 +16,10 @@ class Outbox:
         self._queue = bytearray()
         os.set_blocking(descriptor, False)
 
-    def __len__(self) -> int:
-        return len(self._queue)
+    @property
+    def waiting(self) -> bool:
+        """Something is queued."""
+        return bool(self._queue)
 
     @property
     def full(self) -> bool:

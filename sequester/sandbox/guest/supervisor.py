@@ -181,9 +181,9 @@ class Supervisor:
 
     def _want_writable(self) -> None:
         for outbox in (self.out, self.err):
-            _register(self.poll, outbox.descriptor, select.POLLOUT if len(outbox) else 0)
+            _register(self.poll, outbox.descriptor, select.POLLOUT if outbox.waiting else 0)
         if self.stdin and not self.stdin.broken:
-            _register(self.poll, self.stdin.descriptor, select.POLLOUT if len(self.stdin) else 0)
+            _register(self.poll, self.stdin.descriptor, select.POLLOUT if self.stdin.waiting else 0)
         for descriptor in self.sources:
             _register(self.poll, descriptor, 0 if self.out.full else select.POLLIN)
 
@@ -212,8 +212,8 @@ class Supervisor:
         if not self.stdin or self.stdin.descriptor < 0:
             return
         self.stdin.flush()
-        if self.stdin.broken or (self.stdin_ended and not len(self.stdin)):
-            self.poll.unregister(self.stdin.descriptor)
+        if self.stdin.broken or (self.stdin_ended and not self.stdin.waiting):
+            _register(self.poll, self.stdin.descriptor, 0)
             self.stdin.close()
 
     def _answer_notifications(self, happened: int) -> None:
@@ -351,7 +351,7 @@ class Supervisor:
         acknowledged = False
         while not acknowledged and not self.out.broken and time.monotonic() < until:
             for outbox in (self.out, self.err):
-                _register(poll, outbox.descriptor, select.POLLOUT if len(outbox) and not outbox.broken else 0)
+                _register(poll, outbox.descriptor, select.POLLOUT if outbox.waiting and not outbox.broken else 0)
             for descriptor, _ in poll.poll(int((until - time.monotonic()) * 1000) + 1):
                 if descriptor:
                     (self.out if descriptor == 1 else self.err).flush()
