@@ -122,6 +122,7 @@ def policies(repositories: str, *, gvisor: bool) -> list[Policy]:
         Policy("sequester-agent-doors", _SIDE_DOORS, (_NO_SIDE_DOOR,), agent),
         Policy("sequester-agent-tokens", _TOKENS, (_ONLY_KUBELETS_ASK,), agent),
         Policy("sequester-agent-services", _SERVICES, _SERVICE_RULES, agent),
+        Policy("sequester-agent-ingresses", _INGRESSES, (_NO_INGRESS,), agent),
         Policy("sequester-nodes", (Target("", "v1", ("nodes",), ("UPDATE",)),), _NODE_RULES, {}),
         Policy(
             "sequester-responder",
@@ -365,23 +366,22 @@ _OWN_AGENT_ATTACHES = Rule(
     "only the tenant's own agent attaches",
 )
 
-_SERVICES = (
-    Target("", "v1", ("services",)),
-    Target("networking.k8s.io", "v1", ("ingresses",)),
-)
+_SERVICES = (Target("", "v1", ("services",)),)
 _SERVICE_RULES = (
     Rule(
         "cluster-service",
-        "request.resource.resource == 'services' && (!has(object.spec.type) || object.spec.type == 'ClusterIP')",
-        "only ClusterIP services: no load balancer, node port, ingress, or name of a foreign host",
+        "!has(object.spec.type) || object.spec.type == 'ClusterIP'",
+        "only ClusterIP services: no load balancer, no node port, no name of a foreign host",
     ),
     Rule(
         "no-external-ips",
-        "request.resource.resource != 'services' || !has(object.spec.externalIPs)"
-        " || size(object.spec.externalIPs) == 0",
+        "!has(object.spec.externalIPs) || size(object.spec.externalIPs) == 0",
         "a service cannot claim addresses of others (CVE-2020-8554)",
     ),
 )
+
+_INGRESSES = (Target("networking.k8s.io", "v1", ("ingresses",)),)
+_NO_INGRESS = Rule("no-ingress", "false", "nothing is published from here")
 
 # Nobody converts a node, whatever credentials root on a sandbox node finds there: nodes are replaced.
 _NODE_RULES = (
