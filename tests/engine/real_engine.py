@@ -1,0 +1,105 @@
+"""The real engine over our providers: a workspace, a server that outlives it, and what an engine test asks of both."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation as auto
+
+import tools
+from sequester.cloud import plugin, provider
+from sequester.cloud.api import DEFAULT_ACCOUNT, HOOKS, Aws
+from sequester.cloud.remote import Remote
+
+PROJECT = "sequester"
+REGION = "us-east-1"
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """A server of the embedded cloud in a process of its own; yields its URL."""
+    command = [sys.executable, "-m", "sequester.cloud.server"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().decode().strip()
+    finally:
+        process.stdin.close()
+        process.wait(timeout=30)
+        process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A workspace of the real `pulumi` in its own folder, deploying to the server at `url`."""
+
+    folder: Path
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What `pulumi` and the plugins that it starts see: no account, no update check, our server."""
+        return {
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "embedded",
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "embedded",
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def stack(
+        self, program: Callable[[], None], name: str = "dev", config: Mapping[str, str] | None = None
+    ) -> auto.Stack:
+        """The stack with this program in it (of another run, if it exists)."""
+        work = self._work()
+        options = auto.LocalWorkspaceOptions(
+            work_dir=str(work),
+            pulumi_command=auto.PulumiCommand(root=str(self.folder), skip_version_check=True),
+            pulumi_home=self.environment["PULUMI_HOME"],
+            env_vars=self.environment,
+            project_settings=auto.ProjectSettings(
+                PROJECT, "python", backend=auto.ProjectBackend(self.environment["PULUMI_BACKEND_URL"])
+            ),
+        )
+        stack = auto.create_or_select_stack(name, PROJECT, program, opts=options)
+        for key, value in (config or {}).items():
+            stack.set_config(key, auto.ConfigValue(value))
+        return stack
+
+    @property
+    def aws(self) -> Aws:
+        """The cloud that the engine deployed to, for reading back."""
+        HOOKS.store = Remote(self.url)
+        return Aws(account=DEFAULT_ACCOUNT, region=REGION, endpoint=self.url)
+
+    def held(self) -> list[str]:
+        """The declared-only records that are there."""
+        return Remote(self.url).held()
+
+    def _work(self) -> Path:
+        for part in ("home", "state", "work", "bin"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+        found = self.folder / "bin" / "pulumi"
+        if not found.exists():
+            found.symlink_to(str(tools.find("pulumi")))
+            plugin.install(self.folder / "home", "aws", provider.VERSION, "sequester.cloud.provider")
+        return self.folder / "work"
+
+
+def changes(summary: Any) -> dict[str, int]:
+    """What a run did or would do, by kind of step, without what stays the same."""
+    held = getattr(summary, "change_summary", None) or summary.summary.resource_changes or {}
+    return {str(getattr(step, "value", step)): count for step, count in held.items() if str(step) not in _SAME}
+
+
+_SAME = ("same", "OpType.SAME")
