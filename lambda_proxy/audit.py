@@ -10,6 +10,7 @@ value, no secret.
 import base64
 import hashlib
 import json
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class Chain:
 
     def _append(self, kind: str, entry: Mapping[str, Value]) -> Link:
         last = self._last or self._head()
+        own = secrets.token_hex(8)  # two writers may say the same in the same millisecond: each record is one writer's
         for _ in range(_ATTEMPTS):
             record = encode(
                 {
@@ -93,6 +95,7 @@ class Chain:
                     "prev": last.hash,
                     "at": int(self._clock() * 1000),
                     "kind": kind,
+                    "id": own,
                 }
             )
             link = Link(last.seq + 1, hashlib.sha256(record).hexdigest())
