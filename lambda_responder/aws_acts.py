@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.type_defs import InstanceTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
     from mypy_boto3_eks import EKSClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
@@ -157,16 +157,10 @@ class AwsActs:
 
     def instance(self, node: Node) -> "InstanceTypeDef":
         """A sandbox node of our cluster. Raises RefusedError for any other instance."""
-        by = {"InstanceIds": [node.instance]} if node.instance else {}
-        named = [{"Name": "private-dns-name", "Values": [node.name]}] if node.name else []
-        found = [
-            instance
-            for reservation in self.clients.ec2.describe_instances(
-                Filters=[{"Name": f"tag:{_CLUSTER_TAG}", "Values": [self.config.cluster]}, *named],  # type: ignore[list-item]
-                **by,  # type: ignore[arg-type]
-            )["Reservations"]
-            for instance in reservation.get("Instances", [])
-        ]
+        key = ("instance-id", node.instance) if node.instance else ("private-dns-name", node.name or "")
+        ours: list[FilterTypeDef] = [{"Name": f"tag:{_CLUSTER_TAG}", "Values": [self.config.cluster]}]
+        answer = self.clients.ec2.describe_instances(Filters=[*ours, {"Name": key[0], "Values": [key[1]]}])
+        found = [each for reservation in answer["Reservations"] for each in reservation.get("Instances", [])]
         if len(found) != 1:
             raise RefusedError(f"{node}: not one instance of cluster {self.config.cluster}, but {len(found)}")
         tags = {tag.get("Key"): tag.get("Value") for tag in found[0].get("Tags", [])}
@@ -180,5 +174,5 @@ class AwsActs:
         """Evidence: the instance with its interfaces and groups, whoever's it is."""
         if not node.instance:
             return {}
-        answer = self.clients.ec2.describe_instances(InstanceIds=[node.instance])
+        answer = self.clients.ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": [node.instance]}])
         return {"reservations": answer["Reservations"]}

@@ -50,5 +50,10 @@ class Config:
 def load(directory: Path = Path(__file__).parent) -> Config:
     """The deployed configuration. Raises OSError, ValueError, KeyError or TypeError: who does not know must not act."""
     given: dict[str, Any] = json.loads((directory / CONFIG_FILE).read_text())
-    wires = {name: Wire(**{**wire, "patterns": tuple(wire["patterns"])}) for name, wire in given["wires"].items()}
-    return Config(**{**given, "never_touch": frozenset(given["never_touch"]), "wires": wires})
+    wires: dict[str, dict[str, Any]] = given.pop("wires")
+    never_touch: list[str] = given.pop("never_touch")
+    for wire in wires.values():
+        wire["patterns"] = tuple(wire["patterns"])
+    return Config(
+        **given, never_touch=frozenset(never_touch), wires={name: Wire(**wire) for name, wire in wires.items()}
+    )

@@ -20,6 +20,7 @@ from .logs import pods_at, records
 from .plan import Step, lower, steps
 from .subject import Address, Node, Pod, Subject, Tenant, subjects
 
+_ALL: Final = "all"
 _FAILURES: Final = (BotoCoreError, ClientError, ChainBusyError, OSError)
 
 
@@ -43,11 +44,14 @@ class Responder:
         if "release" in event:
             return self._release(str(event["release"]), str(event.get("by", "")))
         handled: list[str] = []
-        for name in alarm_names(event, self.config.topic):
+        for name in dict.fromkeys(alarm_names(event, self.config.topic)):
             incident = confirmed(self.clients.cloudwatch, self.config, name)
-            if incident is not None:
+            if incident is None:
+                continue
+            if not self.ledger.done(incident.id, _ALL):
                 self._respond(incident)
-                handled.append(incident.id)
+                self.ledger.finish(incident.id, _ALL)
+            handled.append(incident.id)
         return {"incidents": handled}
 
     def _respond(self, incident: Incident) -> None:

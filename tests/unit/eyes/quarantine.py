@@ -1,0 +1,274 @@
+"""An account in moto with two tenants, their doors, roles and nodes, and the responder's functions against it."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambda_responder.aws_acts import Clients
+from lambda_responder.config import Config, Level, Wire
+from lambda_responder.inside import Inside
+from lambda_responder.outside import Responder, compose
+from sequester.cloud import EmbeddedCloud
+from sequester.eyes import FilterPattern
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:sequester-alarms"
+CONTAINERS, AUDIT, FLOW = "/sequester/sequester/containers", "/aws/eks/sequester/cluster", "/sequester/sequester/flow"
+DOOR = "/aws/lambda/sequester-door-{}"
+TENANTS = ("research", "support")
+KEYS = (("tenant", "HASH"), ("item", "RANGE"))
+
+
+def config(**more: Any) -> Config:
+    wires = {
+        f"sequester-network-call-{t}": Wire(
+            "seccomp event", CONTAINERS, ('{ $.event.kind = "network" }',), "contain", t, 600
+        )
+        for t in TENANTS
+    }
+    wires |= {
+        f"sequester-door-secret-{t}": Wire(
+            "door audit", DOOR.format(t), ('{ $.verdict = "denied" }',), "contain", t, 600
+        )
+        for t in TENANTS
+    }
+    wires["sequester-packet-left"] = Wire("flow log", FLOW, ("",), "isolate", None, 600)
+    wires["sequester-policy-denied"] = Wire("NP agent log", AUDIT, ('"PolicyVerdict: DENY"',), "contain", None, 600)
+    wires["sequester-memory-growth-research"] = Wire(
+        "seccomp event", CONTAINERS, ('{ $.event.kind = "memory_growth" }',), "observe", "research", 600
+    )
+    base = Config(
+        stack="sequester",
+        account=ACCOUNT,
+        region=REGION,
+        cluster="sequester",
+        topic=TOPIC,
+        bucket="sequester-audit",
+        table="sequester-responder",
+        inside="sequester-responder-inside",
+        audit_log_group=AUDIT,
+        sandbox_node_group="sequester-sandbox",
+        level="isolate",
+        dry_run=False,
+        actions_per_hour=50,
+        never_touch=frozenset(),
+        tenants={t: {"agent_role": f"sequester-agent-{t}", "door_table": "sequester-doors"} for t in TENANTS},
+        wires=wires,
+    )
+    return replace(base, **more)
+
+
+class Kubernetes:
+    """Pods and nodes by path; what was asked, in order. The real API server has its own lane."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.answers: list[int] = []
+
+    def add_pod(self, namespace: str, name: str) -> None:
+        self.objects[f"/api/v1/namespaces/{namespace}/pods/{name}"] = {"metadata": {"name": name, "labels": {}}}
+
+    def __call__(self, method: str, path: str, body: object = None, kind: str = "") -> tuple[int, object]:
+        self.calls.append((method, path))
+        if self.answers:
+            return self.answers.pop(0), None
+        if "/events?" in path:
+            return 200, {"items": []}
+        found = self.objects.get(path)
+        if found is None:
+            return 404, None
+        if method == "PATCH":
+            found.update(body if "spec" in (body or {}) else {})  # type: ignore[arg-type, operator]
+        if method == "DELETE":
+            del self.objects[path]
+        return 200, found
+
+
+class Functions:
+    """Lambda's invoke, with the function inside the VPC behind it."""
+
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803, boto3's own names
+        try:
+            answer: object = self._inside.handle(json.loads(Payload))
+        except Exception as error:  # noqa: BLE001, as Lambda reports whatever is raised
+            said = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(said).encode())}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+class Logs:
+    """CloudWatch Logs over moto, which does not evaluate patterns: ours does, as AWS documents them."""
+
+    def __init__(self, logs: Any) -> None:
+        self._logs = logs
+
+    def get_paginator(self, operation: str) -> "Logs":
+        assert operation == "filter_log_events"
+        return self
+
+    def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
+        pattern = FilterPattern(asked.pop("filterPattern"))
+        del asked["PaginationConfig"]
+        answer = self._logs.filter_log_events(**asked)
+        yield {"events": [event for event in answer["events"] if pattern.match(event["message"]) is not None]}
+
+
+_NOTED = "noted by the test"
+Fault = Callable[[str, str], bool]
+"""Whether a call of an operation of a service fails."""
+
+
+@dataclass
+class World:
+    cloud: EmbeddedCloud
+    kubernetes: Kubernetes = field(default_factory=Kubernetes)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    watched: list[Any] = field(default_factory=list)
+    fault: Fault = lambda service, operation: False
+    now: float = field(default_factory=time.time)
+
+    def client(self, service: str) -> Any:
+        """A client whose calls are noted, and fail where `fault` says so."""
+        client = self.cloud.client(service)
+        client.meta.events.register("before-call", self._called, unique_id=_NOTED)
+        self.watched.append(client)
+        return client
+
+    def close(self) -> None:
+        """Clients are shared between clouds: what was hung on them comes off."""
+        for client in self.watched:
+            client.meta.events.unregister("before-call", unique_id=_NOTED)
+
+    def _called(self, model: Any, **_: object) -> None:
+        service, operation = model.service_model.service_name, model.name
+        self.calls.append((service, operation))
+        if self.fault(service, operation):
+            raise ClientError({"Error": {"Code": "InternalError", "Message": "made to fail"}}, operation)
+
+    def responder(self, **more: Any) -> Responder:
+        made = config(**more)
+        clients = Clients(REGION, self.client)
+        clients.__dict__["functions"] = Functions(Inside(made, self.kubernetes))
+        clients.__dict__["logs"] = Logs(self.client("logs"))
+        return compose(made, clients, self.quarantine_group)
+
+    quarantine_group: str = ""
+
+    def write(self, group: str, message: object, at: float | None = None) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
+        self.cloud.client("logs").put_log_events(
+            logGroupName=group,
+            logStreamName="s",
+            logEvents=[{"timestamp": int((at or self.now) * 1000), "message": text}],
+        )
+
+    def alarm(self, name: str, state: str = "ALARM") -> dict[str, Any]:
+        """Put the alarm into a state; the SNS event about it."""
+        cloudwatch = self.cloud.client("cloudwatch")
+        cloudwatch.put_metric_alarm(
+            AlarmName=name, MetricName="m", Namespace="n", Period=60, EvaluationPeriods=1, Threshold=1,
+            ComparisonOperator="GreaterThanOrEqualToThreshold", Statistic="Sum",
+        )  # fmt: skip
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="test")
+        return notice(name)
+
+    def node(self, group: str = "sequester-sandbox") -> str:
+        """An instance with two interfaces in the node group `group` of our cluster."""
+        ec2 = self.cloud.client("ec2")
+        made = ec2.run_instances(
+            ImageId=ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"],
+            MinCount=1, MaxCount=1, SubnetId=self.subnet,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": [
+                {"Key": "eks:cluster-name", "Value": "sequester"}, {"Key": "eks:nodegroup-name", "Value": group}]}],
+        )["Instances"][0]["InstanceId"]  # fmt: skip
+        extra = ec2.create_network_interface(SubnetId=self.subnet)["NetworkInterface"]["NetworkInterfaceId"]
+        ec2.attach_network_interface(NetworkInterfaceId=extra, InstanceId=made, DeviceIndex=1)
+        private = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"][0]["PrivateDnsName"]
+        self.kubernetes.objects[f"/api/v1/nodes/{private}"] = {"metadata": {"name": private}}
+        return str(made)
+
+    subnet: str = ""
+
+    def halted(self, tenant: str) -> bool:
+        item = self.cloud.client("dynamodb").get_item(
+            TableName="sequester-doors", Key={"tenant": {"S": tenant}, "item": {"S": "control"}}
+        )
+        return "halted" in item.get("Item", {})
+
+    def revoked(self, tenant: str) -> bool:
+        return bool(self.cloud.client("iam").list_role_policies(RoleName=f"sequester-agent-{tenant}")["PolicyNames"])
+
+    def objects(self, prefix: str) -> list[dict[str, Any]]:
+        s3 = self.cloud.client("s3")
+        keys = [each["Key"] for each in s3.list_objects_v2(Bucket="sequester-audit", Prefix=prefix).get("Contents", [])]
+        return [json.loads(s3.get_object(Bucket="sequester-audit", Key=key)["Body"].read()) for key in keys]
+
+    @property
+    def chain(self) -> list[dict[str, Any]]:
+        return self.objects("audit/responder/")
+
+    def done(self) -> list[str]:
+        return [record["act"] for record in self.chain if record.get("outcome") == "done"]
+
+
+def notice(name: str, topic: str = TOPIC) -> dict[str, Any]:
+    return {"Records": [{"Sns": {"TopicArn": topic, "Message": json.dumps({"AlarmName": name})}}]}
+
+
+def supervisor_event(namespace: str, pod: str, kind: str = "network") -> dict[str, Any]:
+    return {
+        "stream": "stderr",
+        "kubernetes": {"namespace_name": namespace, "pod_name": pod},
+        "event": {"sequester": 1, "kind": kind, "action": "denied", "noise": False},
+    }
+
+
+@contextmanager
+def world() -> Generator[World]:
+    with EmbeddedCloud(region=REGION) as cloud:
+        made = World(cloud)
+        cloud.client("s3").create_bucket(Bucket="sequester-audit")
+        cloud.client("sns").create_topic(Name="sequester-alarms")
+        for table in ("sequester-doors", "sequester-responder"):
+            cloud.client("dynamodb").create_table(
+                TableName=table, BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in KEYS],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in KEYS],
+            )  # fmt: skip
+        for group in (CONTAINERS, AUDIT, FLOW, *(DOOR.format(tenant) for tenant in TENANTS)):
+            cloud.client("logs").create_log_group(logGroupName=group)
+            cloud.client("logs").create_log_stream(logGroupName=group, logStreamName="s")
+        for tenant in TENANTS:
+            trust = {"Version": "2012-10-17", "Statement": []}
+            cloud.client("iam").create_role(
+                RoleName=f"sequester-agent-{tenant}", AssumeRolePolicyDocument=json.dumps(trust)
+            )
+        ec2 = cloud.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.42.0.0/16")["Vpc"]["VpcId"]
+        made.subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.42.0.0/24")["Subnet"]["SubnetId"]
+        made.quarantine_group = ec2.create_security_group(GroupName="q", Description="q", VpcId=vpc)["GroupId"]
+        cloud.client("eks").create_cluster(
+            name="sequester", roleArn=f"arn:aws:iam::{ACCOUNT}:role/c", resourcesVpcConfig={"subnetIds": [made.subnet]}
+        )
+        for tenant in TENANTS:
+            cloud.client("eks").create_pod_identity_association(
+                clusterName="sequester", namespace=f"{tenant}-agent", serviceAccount="agent",
+                roleArn=f"arn:aws:iam::{ACCOUNT}:role/sequester-agent-{tenant}",
+            )  # fmt: skip
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+LEVELS: tuple[Level, ...] = ("observe", "contain", "isolate")
