@@ -98,6 +98,34 @@ class IsolatedExecutor:
         backend = LocalBackend(interpreter_path=interpreter, binds=binds, warm=warm, limits=limits)
         return cls(backend, limits=limits, door=door)
 
+    @classmethod
+    def kubernetes(
+        cls,
+        *,
+        tenant: str,
+        image: str,
+        context: str | None = None,
+        warm: bool = False,
+        cpu: str = "1",
+        runtime_class: str = "",
+        machine: str = "x86_64",
+        limits: Limits | None = None,
+        door: Fetcher | None = None,
+    ) -> Self:
+        """Sandboxes of a tenant on the deployed cluster, as its agent.
+
+        `image` by digest; `warm` claims waiting pods where the platform deployed them; `machine` is what the sandbox
+        nodes are (uname -m). The identity is this pod's service account, else the kubeconfig's (`context`).
+        """
+        from sequester.sandbox.cluster_api import connect
+        from sequester.sandbox.kubernetes import KubernetesBackend
+        from sequester.sandbox.pods import PodSettings
+
+        limits = limits or Limits()
+        settings = PodSettings(tenant=tenant, image=image, cpu=cpu, runtime_class=runtime_class)
+        backend = KubernetesBackend(connect(context), settings, limits, warm=warm, machine=machine)
+        return cls(backend, limits=limits, door=door)
+
     def run_untrusted_code(self, code: str, data: Json | EllipsisType = ..., **options: Unpack[Options]) -> Result:
         """Run Python source that sees `data` (JSON) and may leave JSON in `result`, which comes back as `value`.
 

@@ -118,7 +118,7 @@ class Sandbox:
             raise ChannelClosed
         return None
 
-    def memory_exceeded(self) -> bool:
+    def memory_exceeded(self, *, ended: bool) -> bool:
         return bool(self._cgroup and self._cgroup.memory_kills())
 
     def peak_memory_bytes(self) -> int | None:

@@ -57,8 +57,8 @@ class Channel(Protocol):
     @property
     def enforcement(self) -> str: ...
 
-    def memory_exceeded(self) -> bool:
-        """Whether the kernel killed for the memory limit, by its own count."""
+    def memory_exceeded(self, *, ended: bool) -> bool:
+        """Whether the kernel killed for the memory limit, by its own count. `ended`: the supervisor could say."""
         ...
 
     def peak_memory_bytes(self) -> int | None:
@@ -174,7 +174,7 @@ def _conclude(channel: Channel, task: Task, gathered: _Gathered) -> Result:
     if ending.get("reason") == "refused" or (not ending and not gathered.events and gathered.foreign):
         said = ending.get("detail") or " ".join(gathered.foreign)
         raise SandboxUnavailable(f"the sandbox did not start: {said}")
-    exceeded = channel.memory_exceeded()
+    exceeded = channel.memory_exceeded(ended=bool(ending))
     result = _result(channel, task, gathered, ending)
     limits = task.limits
     reason = ending.get("reason")
