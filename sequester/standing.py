@@ -8,6 +8,7 @@ from typing import cast
 
 import yaml
 
+from infra.settings import Settings, parse
 from sequester.cloud import Edit, EmbeddedCloud, Recorded, Run
 
 
@@ -33,6 +34,12 @@ def stack_config(path: Path) -> Mapping[str, object]:
     if not isinstance(config, Mapping):
         raise NoSettingsError(f"{path}: has no `config:` with sequester:network in it: begin with Pulumi.dev.yaml")
     return cast(Mapping[str, object], config)
+
+
+def settings_of(config: Mapping[str, object]) -> Settings:
+    """The settings that the program will read from this configuration. Raises SettingsError."""
+    own = {key.partition(":")[2]: value for key, value in config.items() if key.startswith("sequester:")}
+    return parse(own | {"region": config.get("aws:region")})
 
 
 @contextmanager

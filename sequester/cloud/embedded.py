@@ -167,10 +167,19 @@ def _run(program: Callable[[], None], monitor: RecordingMonitor, config: Mapping
             raise monitor.record.failures[0] from monitor.record.failures[0].said
         raise
     finally:
+        _end_tasks(loop)
         asyncio.set_event_loop(None)
         loop.close()
     if monitor.record.failures:
         raise monitor.record.failures[0]
+
+
+def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """After a failure Pulumi leaves registrations waiting for one another: end them, or Python complains of each."""
+    waiting = asyncio.all_tasks(loop)
+    for task in waiting:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
 
 
 def _as_run(record: Record) -> Run:
