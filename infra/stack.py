@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.agents import Identities, IdentitiesArgs
+from infra.cluster import Cluster, ClusterArgs
 from infra.dns import Resolving, ResolvingArgs
 from infra.endpoints import Endpoints, EndpointsArgs
 from infra.filters import Filters, FiltersArgs
@@ -13,7 +15,9 @@ from infra.logs import FlowLogs, FlowLogsArgs, Logs, LogsArgs
 from infra.names import Names
 from infra.network import Ground, SealedNetwork, SealedNetworkArgs, existing_ground
 from infra.ownership import not_owned
+from infra.registry import Registry, RegistryArgs
 from infra.settings import Settings, load
+from infra.workloads import Workloads, WorkloadsArgs, site
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ def blueprint() -> None:
     here = pulumi.ResourceOptions(provider=account)
 
     base = foundation(settings, here)
+    execution(settings, base, here)
 
     pulumi.export("vpc", base.ground.vpc)
     pulumi.export("not_owned", [item.line for item in not_owned(settings)])
@@ -50,6 +55,23 @@ def foundation(settings: Settings, opts: pulumi.ResourceOptions) -> Foundation:
     Resolving(names.name, ResolvingArgs(settings, ground.vpc, logs.groups[names.resolver_log_group]), opts)
     FlowLogs(names.name, FlowLogsArgs(names, ground.vpc, logs.groups[names.flow_log_group]), opts)
     return Foundation(logs, ground, filters, endpoints)
+
+
+def execution(settings: Settings, base: Foundation, opts: pulumi.ResourceOptions) -> Cluster:
+    """Where code runs: registry, cluster and identities on AWS; then, on the cluster, policies and tenants."""
+    names = Names.of(settings)
+    Registry(names.name, RegistryArgs(names, settings.cluster), opts)
+    log_group = base.logs.groups[names.cluster_log_group]
+    cluster = Cluster(names.name, ClusterArgs(settings, base.ground, base.filters.groups, log_group), opts)
+    Identities(names.name, IdentitiesArgs(settings, cluster.eks), opts)
+    Workloads(
+        names.name,
+        WorkloadsArgs(
+            site(settings), settings.cluster, settings.tenants, settings.kubernetes, cluster.kubeconfig, cluster.eks
+        ),
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=cluster.reachable)),
+    )
+    return cluster
 
 
 def _ground(settings: Settings, opts: pulumi.ResourceOptions) -> Ground:

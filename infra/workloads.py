@@ -12,11 +12,15 @@ import pulumi_kubernetes as kubernetes
 
 from infra.admission import admission, runtime_class
 from infra.autoscaler import autoscaler
+from infra.endpoints import agent_addresses
 from infra.logshipper import NAMESPACE as LOG_NAMESPACE
 from infra.logshipper import log_shipper
 from infra.manifests import Manifest, identity, title
+from infra.names import Names
 from infra.netpol import Reach, admin_policy, deny_all, system_policies, tenant_policies
 from infra.rbac import cluster_roles, tenant_roles
+from infra.settings import Settings
+from infra.settings.addresses import Tier
 from infra.settings.cluster import ClusterSettings
 from infra.settings.tenants import TenantSettings
 from infra.tenancy import accounts, namespaces, quotas
@@ -33,6 +37,24 @@ class Site:
     repositories: str  # `<registry>/<name>`: the images of agents and sandboxes lie below it
     container_log_group: str
     reach: Reach
+
+
+def site(settings: Settings) -> Site:
+    """The site of a stack with these settings."""
+    names, plan = Names.of(settings), settings.network.plan()
+    return Site(
+        region=names.region,
+        cluster=names.cluster,
+        repositories=f"{names.registry}/{names.repositories}",
+        container_log_group=names.container_log_group,
+        reach=Reach(
+            api_service=settings.cluster.service_cidr[1],
+            control_plane=plan.cidrs(Tier.CONTROL),
+            resolver=plan.resolver,
+            agent_endpoints=agent_addresses(settings),
+            endpoint_subnets=plan.cidrs(Tier.ENDPOINT),
+        ),
+    )
 
 
 def cluster_objects(site: Site, settings: ClusterSettings) -> list[Manifest]:
