@@ -88,7 +88,7 @@ class KubernetesApi:
             ca_cert_data=ca_pem,
             cert_reqs="CERT_REQUIRED",
             maxsize=8,
-            retries=urllib3.Retry(connect=3, read=0, redirect=0),
+            retries=urllib3.Retry(0, redirect=0),
         )
 
     @classmethod
@@ -158,9 +158,14 @@ class KubernetesApi:
         place = self.resource(str(manifest["apiVersion"]), str(manifest["kind"]))
         return place.path(str(meta.get("namespace") or "default"), str(meta["name"]))
 
-    def apply(self, manifest: Mapping[str, object], *, manager: str, dry_run: bool = False) -> Json:
-        """Server-side apply with strict field validation: an unknown field is refused, not dropped."""
-        query = {"fieldManager": manager, "fieldValidation": "Strict", "force": "true"}
+    def apply(
+        self, manifest: Mapping[str, object], *, manager: str, dry_run: bool = False, force: bool = False
+    ) -> Json:
+        """Server-side apply with strict field validation: an unknown field is refused, not dropped.
+
+        `force` takes over fields that another manager set to something else; without it that is a conflict.
+        """
+        query = {"fieldManager": manager, "fieldValidation": "Strict", "force": str(force).lower()}
         if dry_run:
             query["dryRun"] = "All"
         return self.request("PATCH", self.path(manifest), manifest, query=query, content_type=APPLY).or_raise()
