@@ -13,9 +13,15 @@ from real_engine import Engine, serving
 from sequester.cloud.api import HOOKS
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A workspace and a cloud of its own: what a test leaves behind is nobody else's."""
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of one cloud for the whole lane: starting one costs seconds."""
     with serving() as url:
-        yield Engine(tmp_path, url)
+        yield url
     HOOKS.store = None
+
+
+@pytest.fixture
+def engine(server: str, tmp_path: Path) -> Engine:
+    """A workspace of its own over the lane's cloud."""
+    return Engine(tmp_path, server)

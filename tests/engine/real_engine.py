@@ -1,8 +1,10 @@
 """The real engine over our providers: a workspace, a server that outlives it, and what an engine test asks of both."""
 
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +19,12 @@ from sequester.cloud.remote import Remote
 
 PROJECT = "sequester"
 REGION = "us-east-1"
+ANALYZER = "pulumi-analyzer-policy-python"
+"""What the engine runs for a Python policy pack where no Python language host is on its PATH."""
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def serving() -> Generator[str]:
     """A server of the embedded cloud in a process of its own; yields its URL."""
     command = [sys.executable, "-m", "sequester.cloud.server"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -50,6 +54,7 @@ class Engine:
             "PULUMI_CONFIG_PASSPHRASE": "embedded",
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "embedded",
@@ -82,6 +87,27 @@ class Engine:
         HOOKS.store = Remote(self.url)
         return Aws(account=DEFAULT_ACCOUNT, region=REGION, endpoint=self.url)
 
+    def run(self, *arguments: str, folder: Path | None = None) -> None:
+        """Run the CLI itself, with the Python language host on its PATH; its words are in the error if it fails."""
+        work = self._work()
+        host = tools.find("pulumi-language-python")
+        assert host is not None
+        path = os.pathsep.join([str(Path(sys.executable).parent), str(host.parent), os.environ["PATH"]])
+        done = subprocess.run(
+            [self.folder / "bin" / "pulumi", *arguments, "--non-interactive"],
+            cwd=folder or work,
+            env=os.environ | self.environment | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def kill(self) -> None:
+        """End the engine that runs now, without a chance to put anything in order."""
+        os.kill(int((self.folder / "pid").read_text()), signal.SIGKILL)
+
     def held(self) -> list[str]:
         """The declared-only records that are there."""
         return Remote(self.url).held()
@@ -91,7 +117,8 @@ class Engine:
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         found = self.folder / "bin" / "pulumi"
         if not found.exists():
-            found.symlink_to(str(tools.find("pulumi")))
+            _script(found, f'echo $$ > "{self.folder}/pid"\nexec "{tools.find("pulumi")}" "$@"')
+            _script(self.folder / "bin" / ANALYZER, f'exec "{sys.executable}" -u -m pulumi.policy "$1" "$2"')
             plugin.install(self.folder / "home", "aws", provider.VERSION, "sequester.cloud.provider")
         return self.folder / "work"
 
@@ -103,3 +130,8 @@ def changes(summary: Any) -> dict[str, int]:
 
 
 _SAME = ("same", "OpType.SAME")
+
+
+def _script(path: Path, body: str) -> None:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
