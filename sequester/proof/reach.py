@@ -1,0 +1,420 @@
+"""Where packets from a place can go: network ACL, routes (through every forwarder) and security groups, exactly.
+
+Two steps keep this linear in the number of rules. *Ways* are the few ranges of addresses whose route leaves the VPC,
+with the services that the ACLs on the path let through; they depend on the subnet alone. Then each security group rule
+is held against the ways by bisection. No set of services is ever built for a whole group, so one group with 100,000
+rules costs 100,000 look-ups.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from sequester.proof.model import Device, GroupRef, ListRef, Model, NaclRule, Place, Route, RouteTable, Subnet, Target
+from sequester.proof.space import (
+    BITS,
+    EVERY_SERVICE,
+    NO_SERVICE,
+    Prefix,
+    Services,
+    difference,
+    intersection,
+    spans,
+    union,
+    whole,
+)
+from sequester.proof.verdict import Hop
+
+
+class Exit(Enum):
+    """What a route's target does with a packet."""
+
+    INSIDE = "stays in the VPC, or ends at an endpoint whose policy is E3's matter"
+    PUBLIC = "leaves, if the sender has a public address"
+    LEAVES = "leaves to another network"
+    ONE_WAY = "leaves; nobody can begin from outside"
+    FORWARDS = "goes on by the route table of the device's own subnet"
+    INSPECTS = "goes on likewise, unless the device's own rules stop it"
+    DROPS = "ends here"
+
+
+TARGETS: dict[str, Exit] = {
+    "local": Exit.INSIDE,
+    "gateway-endpoint": Exit.INSIDE,
+    "internet gateway": Exit.PUBLIC,
+    "egress-only internet gateway": Exit.ONE_WAY,
+    "NAT gateway": Exit.FORWARDS,
+    "network interface": Exit.FORWARDS,
+    "firewall or load balancer endpoint": Exit.INSPECTS,
+    "transit gateway": Exit.LEAVES,
+    "VPC peering connection": Exit.LEAVES,
+    "virtual private gateway": Exit.LEAVES,
+    "core network": Exit.LEAVES,
+    "local gateway": Exit.LEAVES,
+    "carrier gateway": Exit.LEAVES,
+    "Oracle database network": Exit.LEAVES,
+    "blackhole": Exit.DROPS,
+}
+# NAT gateways translate IPv6 only within this range (RFC 6052).
+_NAT64 = Prefix("6", 0x0064_FF9B << 96, 96)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Packets to [low, end) with these services leave the VPC, once the sender's security groups let them."""
+
+    axis: str
+    low: int
+    end: int
+    services: Services
+    hops: tuple[Hop, ...]
+    inbound: bool
+    """The other side can begin: there is a way back in."""
+    certain: bool = True
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A way that a security group rule opens for a place."""
+
+    place: Place
+    way: Way
+    low: int
+    end: int
+    services: Services
+    rule: str
+    inbound: bool
+    certain: bool
+
+
+def touches(peer: Prefix, axis: str, low: int, end: int) -> bool:
+    """Whether a rule's prefix may match there. On the axis of a list kept by AWS any public prefix may."""
+    if peer.axis == axis:
+        return peer.low < end and low < peer.end
+    return axis not in BITS and peer.axis in BITS
+
+
+def acl_services(rules: Sequence[NaclRule], axis: str, low: int, end: int) -> Services:
+    """What an ACL lets through to [low, end), which no rule's prefix may divide. `rules` ascend by number."""
+    open_, undecided = NO_SERVICE, EVERY_SERVICE
+    for rule in rules:
+        if not touches(rule.peer, axis, low, end):
+            continue
+        # Where the addresses of a list that AWS keeps lie is not known: only a denial of everything counts.
+        if axis not in BITS and rule.peer.length > 0 and not rule.allow:
+            continue
+        here = intersection(undecided, rule.services)
+        if rule.allow:
+            open_ = union(open_, here)
+        if axis in BITS or rule.peer.length == 0:
+            undecided = difference(undecided, here)
+        if not undecided:
+            break
+    return open_
+
+
+class Network:
+    """The model, indexed. All answers are memoised: subnets that share a table and an ACL share their ways."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._ways: dict[tuple[str, str, str, bool, bool], tuple[Way, ...]] = {}
+        self._members: dict[str, list[Place]] = {}
+        for place in model.places.values():
+            for group in place.groups:
+                self._members.setdefault(group, []).append(place)
+        self._acls = {
+            (key, egress): sorted((r for r in acl.rules if r.egress is egress), key=lambda r: r.number)
+            for key, acl in model.nacls.items()
+            for egress in (True, False)
+        }
+
+    def acl(self, subnet: Subnet, *, egress: bool) -> Sequence[NaclRule]:
+        return self._acls.get((subnet.acl, egress), ())
+
+    def members(self, group: str) -> Sequence[Place]:
+        return self._members.get(group, ())
+
+    def addresses(self, place: Place) -> tuple[Prefix, ...]:
+        """The addresses that a place may have: its fixed ones, else anything in its subnets."""
+        return place.addresses or tuple(
+            cidr for key in place.subnets if key in self.model.subnets for cidr in self.model.subnets[key].cidrs
+        )
+
+    def ways(self, subnet: Subnet, *, public: bool, seen: frozenset[str] = frozenset()) -> tuple[Way, ...]:
+        """The ways out of a subnet, ascending by axis and address; forwarders already in `seen` lead nowhere."""
+        has_v6 = any(cidr.axis == "6" for cidr in subnet.cidrs)
+        key = (subnet.vpc, subnet.table, subnet.acl, public, has_v6)
+        if not seen and key in self._ways:
+            return self._ways[key]
+        found: list[Way] = []
+        table = self.model.tables.get(subnet.table)
+        for axis in self.model.axes:
+            if axis == "6" and not has_v6:
+                continue
+            for low, end, route in self.routes(table, subnet.vpc, axis) if table else ():
+                for way in self._beyond(route, axis, low, end, public=public, seen=seen):
+                    found.extend(self._through_acl(subnet, way))
+            if table:
+                found.extend(self._propagated(table, axis))
+        result = tuple(sorted(found, key=lambda way: (way.axis, way.low)))
+        if not seen:
+            self._ways[key] = result
+        return result
+
+    def routes(self, table: RouteTable, vpc: str, axis: str) -> Iterator[tuple[int, int, Route]]:
+        """The table on one axis by longest prefix: disjoint ascending ranges, each with the route that wins."""
+        own = self.model.vpcs.get(vpc)
+        entries: dict[Prefix, Route] = {}
+        for route in sorted(table.routes, key=_claim_on_lists) if axis not in BITS else table.routes:
+            for destination in self._destinations(route, axis):
+                entries.setdefault(destination, route)
+        for cidr in own.cidrs if own else ():
+            if cidr.axis == axis:
+                entries.setdefault(cidr, _local(own.name if own else vpc, cidr))
+        return _longest_prefix(axis, entries)
+
+    def _destinations(self, route: Route, axis: str) -> Iterable[Prefix]:
+        match route.destination:
+            case Prefix() as prefix:
+                if prefix.axis == axis:
+                    return (prefix,)
+                # Any public route may carry a list's addresses; one for the list itself is entered first and wins.
+                return (whole(axis),) if axis not in BITS and prefix.axis in BITS else ()
+            case ListRef(id=key):
+                if key == axis:
+                    return (whole(axis),)
+                known = self.model.lists.get(key)
+                return tuple(p for p in (known.entries if known else None) or () if p.axis == axis)
+
+    def _beyond(
+        self, route: Route, axis: str, low: int, end: int, *, public: bool, seen: frozenset[str]
+    ) -> Iterator[Way]:
+        target = route.target
+        hop = Hop(route.name, f"{route_text(route)} → {target.kind} {target.id}")
+        match TARGETS.get(target.kind):
+            case Exit.INSIDE | Exit.DROPS:
+                return
+            case Exit.PUBLIC:
+                # Every IPv6 address is public; IPv4 through an internet gateway needs a public address of one's own.
+                if axis == "6" or public:
+                    yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True)
+            case Exit.LEAVES:
+                yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True)
+            case Exit.ONE_WAY:
+                if axis != "4":
+                    yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=False)
+            case Exit.FORWARDS | Exit.INSPECTS as what:
+                yield from self._onward(target.id, what, Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True), seen)
+            case None:
+                doubt = f"{route.name} leads to {target.kind} {target.id}, which the model does not know"
+                yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True, certain=False, doubt=doubt)
+
+    def _onward(self, key: str, what: Exit, way: Way, seen: frozenset[str]) -> Iterator[Way]:
+        if key in seen:
+            return
+        device = self._forwarder(key)
+        if device is None:
+            doubt = f"{way.hops[-1].resource} leads to {key}, which is not in the facts"
+            yield replace(way, certain=False, doubt=doubt)
+            return
+        if isinstance(device, Place) and not device.forwards:
+            return  # the source/destination check drops what is not addressed to the interface
+        nat = isinstance(device, Device) and device.kind == "NAT gateway"
+        for subnet_key in device.subnets:
+            subnet = self.model.subnets.get(subnet_key)
+            if subnet is None:
+                yield replace(
+                    way, certain=False, doubt=f"{device.name} is in subnet {subnet_key}, which is not in the facts"
+                )
+                continue
+            onward = self.ways(subnet, public=public_in(device, subnet), seen=seen | {key})
+            if isinstance(device, Place):
+                onward = tuple(self._through_groups(device, onward))
+            for beyond in onward:
+                axis, low, end = way.axis, max(way.low, beyond.low), min(way.end, beyond.end)
+                if nat and way.axis == "6":
+                    low, end = max(way.low, _NAT64.low), min(way.end, _NAT64.end)
+                    if beyond.axis == "4":
+                        low, end = max(low, _NAT64.low + beyond.low), min(end, _NAT64.low + beyond.end)
+                    else:
+                        continue
+                elif beyond.axis != way.axis:
+                    continue
+                if low < end:
+                    certain = beyond.certain and what is Exit.FORWARDS
+                    doubt = beyond.doubt or (
+                        f"what {device.name} lets through is not in the facts" if not certain else ""
+                    )
+                    hops = (*way.hops, Hop(device.name, "forwards"), *beyond.hops)
+                    yield Way(axis, low, end, beyond.services, hops, beyond.inbound and not nat, certain, doubt)
+
+    def _forwarder(self, key: str) -> Device | Place | None:
+        return self.model.devices.get(key) or self.model.places.get(key)
+
+    def _through_acl(self, subnet: Subnet, way: Way) -> Iterator[Way]:
+        rules = self.acl(subnet, egress=True)
+        for low, end in spans(way.axis, (rule.peer for rule in rules)):
+            start, stop = max(low, way.low), min(end, way.end)
+            if start < stop:
+                passing = intersection(way.services, acl_services(rules, way.axis, start, stop))
+                if passing:
+                    yield replace(way, low=start, end=stop, services=passing)
+
+    def _through_groups(self, place: Place, ways: Sequence[Way]) -> Iterator[Way]:
+        for way in ways:
+            passing = union(*(o.services for o in self._openings(place, (way,), egress=True)))
+            if passing:
+                yield replace(way, services=passing)
+
+    def _propagated(self, table: RouteTable, axis: str) -> Iterator[Way]:
+        for gateway in table.propagating:
+            doubt = f"{table.name} takes routes that {gateway} propagates, which are in no plan"
+            hop = Hop(table.name, f"propagates routes of {gateway}")
+            yield Way(axis, 0, 1 << BITS.get(axis, 0), EVERY_SERVICE, (hop,), inbound=True, certain=False, doubt=doubt)
+
+    def openings(self, place: Place, *, egress: bool = True) -> Iterator[Opening]:
+        """Everything that leaves the VPC from a place, or (`egress` false) can begin outside and be answered."""
+        done: set[tuple[str, str, str, bool, bool]] = set()
+        for key in place.subnets:
+            subnet = self.model.subnets.get(key)
+            if subnet is None:
+                continue
+            public = place.public_in(subnet)
+            shape = (subnet.vpc, subnet.table, subnet.acl, public, any(c.axis == "6" for c in subnet.cidrs))
+            if shape in done:
+                continue
+            done.add(shape)
+            ways = self.ways(subnet, public=public)
+            if not egress:
+                ways = tuple(self.answerable(subnet, ways))
+            yield from self._openings(place, ways, egress=egress)
+
+    def answerable(self, subnet: Subnet, ways: Sequence[Way]) -> Iterator[Way]:
+        """Ways by which somebody outside can begin: `services` become the ones that may come in and be answered."""
+        rules = self.acl(subnet, egress=False)
+        for way in ways:
+            if not way.inbound:
+                continue
+            # The other side chooses its port, so a reply goes out if the path takes any service of the protocol.
+            protocols = {number for low, end in way.services for number in range(low >> 16, ((end - 1) >> 16) + 1)}
+            answered: Services = union(tuple((p << 16, (p + 1) << 16) for p in sorted(protocols)))
+            for low, end in spans(way.axis, (rule.peer for rule in rules)):
+                start, stop = max(low, way.low), min(end, way.end)
+                if start < stop:
+                    entering = intersection(answered, acl_services(rules, way.axis, start, stop))
+                    if entering:
+                        yield replace(way, low=start, end=stop, services=entering)
+
+    def _openings(self, place: Place, ways: Sequence[Way], *, egress: bool) -> Iterator[Opening]:
+        if not ways:
+            return
+        by_axis: dict[str, tuple[list[int], list[Way]]] = {}
+        for way in ways:
+            starts, those = by_axis.setdefault(way.axis, ([], []))
+            starts.append(way.low)
+            those.append(way)
+        # Ways of several devices may overlap: look back as far as the longest of them reaches.
+        longest = {axis: max(way.end - way.low for way in those) for axis, (_, those) in by_axis.items()}
+        for name, peer, served, known in self.group_rules(place, egress=egress):
+            for axis, (starts, those) in by_axis.items():
+                if peer.axis == axis:
+                    first, last = bisect_right(starts, peer.low - longest[axis]), bisect_right(starts, peer.end - 1)
+                elif touches(peer, axis, 0, 1):
+                    first, last = 0, len(those)
+                else:
+                    continue
+                for way in those[max(first - 1, 0) : last]:
+                    low, end = (
+                        (max(peer.low, way.low), min(peer.end, way.end)) if peer.axis == axis else (way.low, way.end)
+                    )
+                    if low < end:
+                        passing = intersection(served, way.services)
+                        if passing:
+                            yield Opening(place, way, low, end, passing, name, not egress, way.certain and known)
+
+    def group_rules(self, place: Place, *, egress: bool) -> Iterator[tuple[str, Prefix, Services, bool]]:
+        """The rules of all groups of a place, every peer as prefixes; False where the rule or its peer is not known."""
+        for key in place.groups:
+            group = self.model.groups.get(key)
+            if group is None:
+                for axis in self.model.axes:
+                    yield f"security group {key}, whose rules are not in the facts", whole(axis), EVERY_SERVICE, False
+                continue
+            for rule in group.rules:
+                if rule.egress is egress:
+                    known = not isinstance(rule.peer, ListRef | GroupRef) or self._known(rule.peer)
+                    for peer in self._peers(rule.peer):
+                        yield rule.name, peer, rule.services, known
+
+    def _known(self, peer: ListRef | GroupRef) -> bool:
+        return peer.id in (self.model.lists if isinstance(peer, ListRef) else self.model.groups)
+
+    def _peers(self, peer: Prefix | ListRef | GroupRef) -> Iterable[Prefix]:
+        match peer:
+            case Prefix():
+                return (peer,)
+            case ListRef(id=key):
+                known = self.model.lists.get(key)
+                if known is None:
+                    return tuple(map(whole, self.model.axes))
+                return (whole(key),) if known.entries is None else known.entries
+            case GroupRef(id=key):
+                if key not in self.model.groups:
+                    return tuple(map(whole, self.model.axes))
+                return tuple(cidr for place in self.members(key) for cidr in self.addresses(place))
+
+    def admits(self, sender: Place, receiver: Place) -> Services:
+        """The services with which one place of the VPC can begin towards another: both ACLs, both sets of groups."""
+        out = NO_SERVICE
+        for target in self.addresses(receiver):
+            leaving = union(*(s for _, peer, s, _ in self.group_rules(sender, egress=True) if peer.overlaps(target)))
+            for source in self.addresses(sender):
+                entering = union(
+                    *(s for _, peer, s, _ in self.group_rules(receiver, egress=False) if peer.overlaps(source))
+                )
+                passing = intersection(leaving, entering)
+                if passing:
+                    out = union(out, passing)
+        return out
+
+
+def public_in(device: Device | Place, subnet: Subnet) -> bool:
+    return device.public_in(subnet) if isinstance(device, Place) else device.public
+
+
+def route_text(route: Route) -> str:
+    return route.destination.id if isinstance(route.destination, ListRef) else str(route.destination)
+
+
+def _claim_on_lists(route: Route) -> tuple[bool, bool]:
+    """Who wins on the axis of a list: a route for the list itself, else whichever leads out."""
+    inside = TARGETS.get(route.target.kind) in (Exit.INSIDE, Exit.DROPS)
+    return not isinstance(route.destination, ListRef), inside
+
+
+def _local(name: str, cidr: Prefix) -> Route:
+    return Route(f"{name} local", cidr, Target("local", "local"))
+
+
+def _longest_prefix(axis: str, entries: dict[Prefix, Route]) -> Iterator[tuple[int, int, Route]]:
+    """One sweep with a stack: prefixes nest or are disjoint, so the innermost open one wins."""
+    open_: list[tuple[int, Route]] = []
+    at = 0
+    for prefix, route in sorted(entries.items(), key=lambda item: (item[0].low, -item[0].end)):
+        while open_ and open_[-1][0] <= prefix.low:
+            end, winner = open_.pop()
+            if at < end:
+                yield at, end, winner
+                at = end
+        if open_ and at < prefix.low:
+            yield at, prefix.low, open_[-1][1]
+        at = max(at, prefix.low)
+        open_.append((prefix.end, route))
+    while open_:
+        end, winner = open_.pop()
+        if at < end:
+            yield at, end, winner
+            at = end

@@ -1,0 +1,69 @@
+"""Resources as every source gives them: a Pulumi type token, a name, an id and properties in camelCase."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sequester.proof.facts import items, text
+
+
+@dataclass(frozen=True)
+class Resource:
+    """`properties` are outputs overlaid with inputs; an unknown or secret value has been replaced before."""
+
+    type: str
+    name: str
+    id: str
+    properties: Mapping[str, object] = field(default_factory=dict[str, object])
+    urn: str = ""
+
+    def get(self, key: str) -> object:
+        return self.properties.get(key)
+
+    def maybe(self, key: str) -> str:
+        """A text property, or the empty text."""
+        value = self.properties.get(key)
+        return value if isinstance(value, str) else ""
+
+    def text(self, key: str) -> str:
+        """A text property. Raises BadFactError, naming it, if it is absent or something else."""
+        return text(self.properties.get(key), f"{self.name}.{key}")
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        value = self.properties.get(key)
+        return default if value is None else str(value).lower() == "true"
+
+    def several(self, key: str) -> tuple[str, ...]:
+        """A list of texts."""
+        return tuple(text(one, f"{self.name}.{key}") for one in items(self.properties.get(key), f"{self.name}.{key}"))
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All resources of a deployment, found by type or id."""
+
+    resources: tuple[Resource, ...]
+    account: str
+    region: str
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for one in self.resources:
+            found.setdefault(one.type, []).append(one)
+        return found
+
+    @cached_property
+    def _by_id(self) -> Mapping[tuple[str, str], Resource]:
+        return {(one.type, one.id): one for one in self.resources}
+
+    def of(self, *types: str) -> Iterator[Resource]:
+        """The resources of these types, the `aws:` of the token left out."""
+        for kind in types:
+            yield from self._by_type.get(f"aws:{kind}", ())
+
+    def by_id(self, kind: str, key: str) -> Resource | None:
+        return self._by_id.get((f"aws:{kind}", key))
+
+    def types(self) -> Iterable[str]:
+        return self._by_type

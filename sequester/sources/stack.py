@@ -1,0 +1,56 @@
+"""From resources to a model: every domain's facts, and a gap for whatever could not be read."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from sequester.proof.facts import BadFactError
+from sequester.proof.model import Gap, Model, SecurityGroup
+from sequester.proof.selector import Selector
+from sequester.sources import cluster, network, places, types
+from sequester.sources.resource import Resource, Stack
+
+_T = TypeVar("_T")
+_PACKETS = frozenset({"E1", "E6"})
+
+
+def model_of(
+    resources: Iterable[Resource],
+    selector: Selector | None = None,
+    *,
+    account: str,
+    region: str,
+    manifests: Iterable[Mapping[str, object]] = (),
+    gaps: Iterable[Gap] = (),
+    assumptions: Iterable[str] = (),
+) -> Model:
+    """The model of a deployment. What cannot be read becomes a gap; nothing here raises for a bad fact."""
+    stack = Stack(tuple(resources), account, region)
+    chosen = selector or Selector()
+    found: list[Gap] = [*gaps, *types.gaps(stack)]
+
+    def read(what: Callable[[], _T], empty: _T, claims: frozenset[str]) -> _T:
+        try:
+            return what()
+        except (BadFactError, ValueError, RecursionError) as error:
+            found.append(Gap(claims, str(error) or type(error).__name__))
+            return empty
+
+    subnets = read(lambda: network.subnets(stack), {}, _PACKETS)
+    groups = read(lambda: network.security_groups(stack), dict[str, SecurityGroup](), _PACKETS)
+    cluster_groups = read(lambda: places.cluster_groups(stack), dict[str, SecurityGroup](), _PACKETS)
+    return Model(
+        account=account,
+        region=region,
+        vpcs=read(lambda: network.vpcs(stack), {}, _PACKETS),
+        subnets=subnets,
+        tables=read(lambda: network.route_tables(stack), {}, _PACKETS),
+        nacls=read(lambda: network.acls(stack), {}, _PACKETS),
+        groups=cluster_groups | groups,
+        lists=read(lambda: network.prefix_lists(stack), {}, _PACKETS),
+        places=read(lambda: places.places(stack, subnets, chosen), {}, _PACKETS),
+        devices=read(lambda: network.devices(stack), {}, _PACKETS),
+        clusters=read(lambda: cluster.clusters(stack), {}, frozenset({"E1", "E4", "E5"})),
+        manifests=(*cluster.manifests_in(stack.resources), *manifests),
+        gaps=tuple(found),
+        assumptions=tuple(assumptions),
+    )
