@@ -97,11 +97,10 @@ class AttemptTrail(pulumi.ComponentResource):
                 Statement(
                     "OverTls",
                     effect="Deny",
-                    actions=("s3:*",),
+                    actions=("s3:DeleteObject*", "s3:GetObject*", "s3:ListBucket*", "s3:PutObject*"),
                     resources=(bucket_arn, f"{bucket_arn}/*"),
                     principals="*",
                     conditions={"Bool": {"aws:SecureTransport": "false"}},
-                    wildcard="a deny of everything that is not encrypted on its way",
                 ),
             ),
             opts=below,

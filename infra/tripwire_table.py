@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
-from infra.flow_format import flow_pattern
+from infra.logs import FLOW_FIELDS
 from infra.names import Names
 from infra.settings.tripwires import Level
 
@@ -105,6 +105,14 @@ class Tripwire:
         return "-".join([stack, self.id, *([tenant] if tenant else [])])
 
 
+def _flow(**conditions: str) -> str:
+    """A space-delimited pattern on our flow log format: field (with `_`) → condition, in which `@` is the field."""
+    names = [field.replace("-", "_") for field in FLOW_FIELDS]
+    if unknown := sorted(set(conditions) - set(names)):
+        raise ValueError(f"{', '.join(unknown)}: not in our flow log format: use one of {', '.join(names)}")
+    return f"[{', '.join(conditions.get(name, name).replace('@', name) for name in names)}]"
+
+
 def _supervisor(*kinds: str, action: str = "denied") -> str:
     """Events of the supervisor, as the log shipper wraps them; what code prints on stdout is another stream."""
     of_kind = " || ".join(f'$.event.kind = "{kind}"' for kind in kinds)
@@ -141,7 +149,7 @@ def _blocked() -> str:
 
 
 _LEFT = "@ = 2 || @ = 3 || @ = 4 || @ = 5 || @ = 6 || @ = 8"  # internet, peering, VPN, another region, ...
-_EGRESS = {"flow-direction": "@ = egress", "action": "@ = ACCEPT"}
+_EGRESS = {"flow_direction": "@ = egress", "action": "@ = ACCEPT"}
 _TCP, _SYN = "6", "2"
 
 TRIPWIRES: Final = (
@@ -152,8 +160,8 @@ TRIPWIRES: Final = (
         "critical",
         "isolate",
         (
-            flow_pattern({**_EGRESS, "traffic-path": _LEFT}),
-            flow_pattern({**_EGRESS, "traffic-path": "@ = 7", "pkt-dst-aws-service": "@ != S3"}),
+            _flow(**_EGRESS, traffic_path=_LEFT),
+            _flow(**_EGRESS, traffic_path="@ = 7", pkt_dst_aws_service="@ != S3"),
         ),
     ),
     Tripwire(
@@ -163,8 +171,8 @@ TRIPWIRES: Final = (
         "high",
         "isolate",
         (  # a TCP packet that opens nothing is the tail of a connection that the group has forgotten
-            flow_pattern({"action": "@ = REJECT", "protocol": f"@ = {_TCP}", "tcp-flags": f"@ = {_SYN}"}),
-            flow_pattern({"action": "@ = REJECT", "protocol": f"@ != {_TCP}"}),
+            _flow(action="@ = REJECT", protocol=f"@ = {_TCP}", tcp_flags=f"@ = {_SYN}"),
+            _flow(action="@ = REJECT", protocol=f"@ != {_TCP}"),
         ),
     ),
     Tripwire(

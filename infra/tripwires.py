@@ -118,7 +118,7 @@ class Tripwires(pulumi.ComponentResource):
             ),
         )
         key = f"{names.name}-alarms"
-        return aws.kms.Key(
+        made = aws.kms.Key(
             key,
             description="Alarms of the tripwires, and the log that they read",
             enable_key_rotation=True,
@@ -126,6 +126,8 @@ class Tripwires(pulumi.ComponentResource):
             tags=names.tags(key),
             opts=self._own,
         )
+        aws.kms.Alias(key, name=f"alias/{key}", target_key_id=made.key_id, opts=self._own)
+        return made
 
     def _topic(self) -> aws.sns.Topic:
         names, topic = self._names, topic_name(self._names)
@@ -267,6 +269,7 @@ class Tripwires(pulumi.ComponentResource):
             aws.cloudwatch.EventTarget(
                 rule,
                 rule=rule,
+                target_id="bus",
                 arn=self._settings.event_bus,
                 role_arn=self._bus_role(rule),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
@@ -289,6 +292,7 @@ class Tripwires(pulumi.ComponentResource):
             aws.cloudwatch.EventTarget(
                 rule,
                 rule=rule,
+                target_id="alarms",
                 arn=self.topic_arn,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[made, self.topic]),
             )

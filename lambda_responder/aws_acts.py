@@ -1,8 +1,7 @@
 """The acts on AWS, each safe to repeat and confined to what the configuration names."""
 
-import json
-import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
 
-REVOKED: Final = "sequester-revoke-older-sessions"
 _CLIENT: Final = ClientConfig(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
 _CLUSTER_TAG, _GROUP_TAG = "eks:cluster-name", "eks:nodegroup-name"
 
@@ -105,19 +103,19 @@ class AwsActs:
         )
 
     def revoke_sessions(self, tenant: Tenant, incident: str) -> None:
-        """Deny whatever credentials were issued until now; new sessions work again once the door is opened."""
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        statement = {
-            "Effect": "Deny",
-            "Action": "*",
-            "Resource": "*",
-            "Condition": {"DateLessThan": {"aws:TokenIssueTime": now}},
-        }
-        self.clients.iam.put_role_policy(
-            RoleName=self.config.tenants[tenant.name]["agent_role"],
-            PolicyName=REVOKED,
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        )
+        """Deny the agent's role everything, which ends sessions that exist already too, until it is released.
+
+        By a policy made beforehand, the only one that this function may attach: `iam:PutRolePolicy` would let whoever
+        takes it over write any policy.
+        """
+        self.clients.iam.attach_role_policy(RoleName=self._role(tenant), PolicyArn=self.config.deny_policy)
+
+    def restore_sessions(self, tenant: Tenant) -> None:
+        with suppress(self.clients.iam.exceptions.NoSuchEntityException):  # they were not revoked
+            self.clients.iam.detach_role_policy(RoleName=self._role(tenant), PolicyArn=self.config.deny_policy)
+
+    def _role(self, tenant: Tenant) -> str:
+        return self.config.tenants[tenant.name]["agent_role"]
 
     def delete_association(self, tenant: Tenant, incident: str) -> None:
         """So that the agent gets no new session; `pulumi up` makes it again."""

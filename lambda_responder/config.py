@@ -37,6 +37,10 @@ class Config:
     inside: str
     audit_log_group: str
     sandbox_node_group: str
+    deny_policy: str
+    """ARN of the managed policy that denies everything: the only one that the responder may attach."""
+    flow_instance_field: int
+    """Where the instance id stands in a flow log record, from 0."""
     level: Level
     dry_run: bool
     actions_per_hour: int

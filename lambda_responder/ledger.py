@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-CHAIN: Final = "responder"
+CHAIN: Final = "sequester-responder"  # no tenant's name begins so
 _GENESIS: Final = "0" * 64
 _ATTEMPTS: Final = 64
 _HOUR_SECONDS: Final = 3600
@@ -24,7 +24,7 @@ class ChainBusyError(RuntimeError):
 
 
 class Ledger:
-    """`bucket` holds evidence and the chain (`audit/responder/<number>.json`, as the doors'); `table` the rest."""
+    """`bucket` holds evidence and the chain (`audit/<CHAIN>/<number>.json`, as the doors'); `table` the rest."""
 
     def __init__(
         self,
@@ -79,13 +79,16 @@ class Ledger:
     def done(self, incident: str, step: str) -> bool:
         """Whether the step was finished before: by an earlier delivery of the same alarm."""
         return "Item" in self._dynamodb.get_item(
-            TableName=self._table, Key=_key(f"incident {incident}", step), ConsistentRead=True
+            TableName=self._table, Key=_key(f"sequester-incident {incident}", step), ConsistentRead=True
         )
 
     def finish(self, incident: str, step: str) -> None:
         self._dynamodb.put_item(
             TableName=self._table,
-            Item={**_key(f"incident {incident}", step), "expires": {"N": str(int(self._clock()) + _KEPT_SECONDS)}},
+            Item={
+                **_key(f"sequester-incident {incident}", step),
+                "expires": {"N": str(int(self._clock()) + _KEPT_SECONDS)},
+            },
         )
 
     def within_limit(self, limit: int) -> bool:
@@ -94,7 +97,7 @@ class Ledger:
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key("limit", str(hour)),
+                Key=_key("sequester-limit", str(hour)),
                 UpdateExpression="SET expires = :expires ADD spent :one",
                 ConditionExpression="attribute_not_exists(spent) OR spent < :limit",
                 ExpressionAttributeValues={

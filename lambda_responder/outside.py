@@ -6,13 +6,12 @@ It has no network of ours and speaks to AWS only. What concerns Kubernetes it as
 import json
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .aws_acts import REVOKED, AwsActs, Clients, RefusedError
+from .aws_acts import AwsActs, Clients, RefusedError
 from .config import Config, load
 from .incident import Incident, alarm_names, confirmed
 from .ledger import ChainBusyError, Ledger
@@ -155,8 +154,7 @@ class Responder:
             raise RefusedError(f"{tenant!r} is no tenant here: use one of {', '.join(sorted(self.config.tenants))}")
         self.ledger.append({"kind": "release", "subject": str(Tenant(tenant)), "by": by})
         self.acts.open_door(Tenant(tenant))
-        with suppress(self.clients.iam.exceptions.NoSuchEntityException):  # its sessions were not revoked
-            self.clients.iam.delete_role_policy(RoleName=self.config.tenants[tenant]["agent_role"], PolicyName=REVOKED)
+        self.acts.restore_sessions(Tenant(tenant))
         self.ledger.append({"kind": "outcome", "outcome": "released", "subject": str(Tenant(tenant)), "by": by})
         return {"released": tenant}
 

@@ -86,9 +86,8 @@ def _node(instance: str) -> list[Subject]:
 
 
 def _flow(config: Config, record: Record) -> list[Subject]:
-    """interface-id is field 2 and instance-id field 3 of our format (infra.flow_format)."""
     fields = record.message.split(" ")
-    return _node(fields[2]) if len(fields) > 2 else []
+    return _node(fields[config.flow_instance_field]) if len(fields) > config.flow_instance_field else []
 
 
 def _resolver(config: Config, record: Record) -> list[Subject]:

@@ -13,11 +13,13 @@ from botocore.exceptions import ClientError
 from lambda_responder.aws_acts import Clients
 from lambda_responder.config import Config, Level, Wire
 from lambda_responder.inside import Inside
+from lambda_responder.ledger import CHAIN
 from lambda_responder.outside import Responder, compose
 from sequester.cloud import EmbeddedCloud
 from sequester.eyes import FilterPattern
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
+DENY = f"arn:aws:iam::{ACCOUNT}:policy/sequester-quarantined"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:sequester-alarms"
 CONTAINERS, AUDIT, FLOW = "/sequester/sequester/containers", "/aws/eks/sequester/cluster", "/sequester/sequester/flow"
 DOOR = "/aws/lambda/sequester-door-{}"
@@ -54,6 +56,8 @@ def config(**more: Any) -> Config:
         inside="sequester-responder-inside",
         audit_log_group=AUDIT,
         sandbox_node_group="sequester-sandbox",
+        deny_policy=DENY,
+        flow_instance_field=2,
         level="isolate",
         dry_run=False,
         actions_per_hour=50,
@@ -206,7 +210,8 @@ class World:
         return "halted" in item.get("Item", {})
 
     def revoked(self, tenant: str) -> bool:
-        return bool(self.cloud.client("iam").list_role_policies(RoleName=f"sequester-agent-{tenant}")["PolicyNames"])
+        found = self.cloud.client("iam").list_attached_role_policies(RoleName=f"sequester-agent-{tenant}")
+        return [each["PolicyArn"] for each in found["AttachedPolicies"]] == [DENY]
 
     def objects(self, prefix: str) -> list[dict[str, Any]]:
         s3 = self.cloud.client("s3")
@@ -215,7 +220,7 @@ class World:
 
     @property
     def chain(self) -> list[dict[str, Any]]:
-        return self.objects("audit/responder/")
+        return self.objects(f"audit/{CHAIN}/")
 
     def done(self) -> list[str]:
         return [record["act"] for record in self.chain if record.get("outcome") == "done"]
@@ -253,6 +258,8 @@ def world() -> Generator[World]:
             cloud.client("iam").create_role(
                 RoleName=f"sequester-agent-{tenant}", AssumeRolePolicyDocument=json.dumps(trust)
             )
+        denied = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+        cloud.client("iam").create_policy(PolicyName=DENY.rpartition("/")[2], PolicyDocument=json.dumps(denied))
         ec2 = cloud.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.42.0.0/16")["Vpc"]["VpcId"]
         made.subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.42.0.0/24")["Subnet"]["SubnetId"]

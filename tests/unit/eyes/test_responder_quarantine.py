@@ -9,6 +9,7 @@ from quarantine import AUDIT, CONTAINERS, DOOR, FLOW, LEVELS, TOPIC, World, noti
 
 from lambda_responder.aws_acts import RefusedError
 from lambda_responder.config import Level
+from lambda_responder.ledger import CHAIN
 from lambda_responder.outside import UnfinishedError
 
 
@@ -87,7 +88,7 @@ def test_the_chain_holds(at: World) -> None:
     s3, previous = at.cloud.client("s3"), "0" * 64
     for number, record in enumerate(at.chain, start=1):
         assert (record["seq"], record["prev"]) == (number, previous)
-        body = s3.get_object(Bucket="sequester-audit", Key=f"audit/responder/{number:016d}.json")["Body"].read()
+        body = s3.get_object(Bucket="sequester-audit", Key=f"audit/{CHAIN}/{number:016d}.json")["Body"].read()
         previous = hashlib.sha256(body).hexdigest()
     assert len(at.chain) == 3  # the incident, the action, its outcome
 
@@ -201,7 +202,7 @@ OPERATIONS = [
     ("s3", "PutObject"),
     ("dynamodb", "UpdateItem"),
     ("dynamodb", "GetItem"),
-    ("iam", "PutRolePolicy"),
+    ("iam", "AttachRolePolicy"),
     ("eks", "ListPodIdentityAssociations"),
     ("logs", "FilterLogEvents"),
     ("cloudwatch", "DescribeAlarms"),
