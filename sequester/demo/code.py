@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sequester.demo.scene import Scene
+from sequester.demo.scene import NotShownError, Scene
 from sequester.sandbox.errors import SandboxUnavailable
 from sequester.sandbox.executor import IsolatedExecutor
 from sequester.sandbox.report import attempts_table
@@ -32,7 +32,7 @@ def play(scene: Scene) -> Sequence[str]:
         with IsolatedExecutor.local() as executor:
             result = executor.run_untrusted_code(CODE, {"xs": [1, 2, 3]}, timeout=20)
     except SandboxUnavailable as error:
-        return [f"no sandbox on this machine: {error}"]
+        raise NotShownError(str(error)) from None
     scene.console.print(f"the code returned {result.value}", markup=False)
     scene.console.print(attempts_table(result.attempts))
     if not isinstance(result.value, dict) or result.value.get("mean") != 2.0:

@@ -10,6 +10,10 @@ from sequester.readback import Observed
 from sequester.standing import Standing
 
 
+class NotShownError(Exception):
+    """This machine lacks what a step needs; the message says what, and how to get it."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """One telling."""
