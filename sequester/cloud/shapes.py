@@ -93,6 +93,8 @@ def _items(shape: Shape, value: Plain) -> Iterable[Plain]:
     pairs = {m.lower() for m in shape.members} if isinstance(shape, StructureShape) else set[str]()
     if isinstance(value, dict) and {"key", "value"} <= pairs:
         return [{"key": k, "value": v} for k, v in cast(Props, value).items()]
+    if isinstance(value, dict) and pairs == {"name", "value"} and not pairs >= value.keys():  # an alarm's dimensions
+        return [{"name": k, "value": v} for k, v in cast(Props, value).items()]
     return [cast(Plain, value)]
 
 
