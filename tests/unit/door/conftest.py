@@ -29,7 +29,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="session")
 def shared_upstream(authority: trustme.CA) -> Iterator[door_lane.Upstream]:
-    names = ["*.example.test", "*.wild.example.test"]
+    names = ["*.example.test", "*.wild.example.test", "127.0.0.1"]
     with door_lane.Upstream(authority, names) as upstream:
         yield upstream
 

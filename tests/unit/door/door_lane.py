@@ -42,13 +42,13 @@ def http(
 class Upstream:
     """A TLS server on loopback that keeps what reaches it and answers by script; `with` starts and stops it."""
 
-    def __init__(self, authority: trustme.CA, names: Sequence[str]) -> None:
+    def __init__(self, authority: trustme.CA, names: Sequence[str], address: str = LOOPBACK) -> None:
         self.reply: Reply = http()
         self.connections = 0
         self.received: list[bytes] = []
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*names).configure_cert(self.tls)
-        self._listener = socket.create_server((LOOPBACK, 0))
+        self._listener = socket.create_server((address, 0))
         self.port = int(self._listener.getsockname()[1])
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -160,22 +160,27 @@ class Lane:
     seconds: float = 5.0
     _door: Door | None = None
 
+    _configured: bool = False
+
     @property
     def door(self) -> Door:
-        """The instance in force: of the default configuration, if none was put."""
-        if self._door is None:
+        """The instance in force; of the default configuration, if none was put."""
+        if not self._configured:
             self.configure(configuration())
-        assert self._door is not None
+        if self._door is None:
+            self._door = compose(self.environ, self.clients, self.internet())
         return self._door
 
     def configure(self, document: Mapping[str, object]) -> None:
         """Put a configuration, and take a new instance of the function."""
         raw = json.dumps({**document, "tenant": self.tenant})
         self.clients.s3.put_object(Bucket=CONFIG, Key=self.tenant, Body=raw.encode())
+        self._configured = True
         self.restart()
 
     def restart(self) -> None:
-        self._door = compose(self.environ, self.clients, self.internet())
+        """The next fetch is a new instance's."""
+        self._door = None
 
     @property
     def environ(self) -> dict[str, str]:
