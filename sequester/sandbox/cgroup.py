@@ -5,6 +5,7 @@ Linux: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 
 import contextlib
 import os
+import secrets
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -93,6 +94,20 @@ def _works(candidate: Parents) -> bool:
         for directory in candidate.directories:
             with contextlib.suppress(OSError):
                 (directory / probe).rmdir()
+
+
+def new_name() -> str:
+    """Names its maker, so that the next one can clear up after a maker that was killed."""
+    return f"sequester-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def sweep(where: Parents) -> None:
+    """Remove what makers that are gone left: empty cgroups, as their sandboxes went with them."""
+    for directory in where.directories:
+        for entry in directory.glob("sequester-*-*"):
+            if not Path("/proc", entry.name.split("-")[1]).exists():
+                with contextlib.suppress(OSError):
+                    entry.rmdir()
 
 
 class Cgroup:

@@ -53,7 +53,7 @@ class Sandbox:
         uid = FIRST_UID + secrets.randbelow(UIDS) if os.geteuid() == 0 else None
         try:
             if machine.cgroups:
-                self._cgroup = cgroup.Cgroup(machine.cgroups, f"sequester-{secrets.token_hex(8)}")
+                self._cgroup = cgroup.Cgroup(machine.cgroups, cgroup.new_name())
                 self._cgroup.limit(limits)
                 info = os.pipe()
             words = bubblewrap.arguments(
@@ -188,6 +188,8 @@ class LocalBackend:
 
     def __init__(self, *, interpreter_path: str, binds: Sequence[str], warm: int, limits: Limits) -> None:
         self._machine = machine(interpreter_path, tuple(binds))
+        if self._machine.cgroups:
+            cgroup.sweep(self._machine.cgroups)
         self._limits = limits
         self._closed = threading.Event()
         self._wanted = threading.Semaphore(0)

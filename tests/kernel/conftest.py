@@ -1,6 +1,7 @@
 """What the kernel lane's tests share: one run of all techniques for each user."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -44,26 +45,38 @@ Try = Callable[..., dict[str, Any]]
 def try_techniques(package: str) -> Try:
     """Runs techniques as a user (once each): what happened behind the walls, without them, and at the sink.
 
-    `only` narrows to some; `start` replaces the supervisor's first line and `allow_all` the filter, to take walls away.
+    `only` narrows to some. To take walls away: `start` replaces the supervisor's first lines, `walls` bubblewrap's
+    arguments, and `allow_all` the filter.
     """
 
     @cache
-    def run(user: str, only: frozenset[str] = frozenset(), start: str = "", allow_all: bool = False) -> dict[str, Any]:
-        import os
-
+    def run(
+        user: str,
+        only: frozenset[str] = frozenset(),
+        start: str = "",
+        allow_all: bool = False,
+        walls: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
         numbers = dict(syscalls.numbers(os.uname().machine))
         chosen = [technique for technique in TECHNIQUES if not only or technique.name in only]
         tried = [technique for technique in chosen if technique.control is not Control.UNSAFE]
         with TemporaryDirectory(prefix="sequester-sink-") as directory:
             Path(directory).chmod(0o755)
+            (Path(directory) / "work").mkdir()
+            (Path(directory) / "work").chmod(0o777)
             job = {
                 "package": package,
                 "directory": directory,
                 "uid": NOBODY if user == "nobody" else 0,
                 "sources": {technique.name: source(technique, numbers) for technique in chosen},
-                "controls": [technique.name for technique in tried] if user == "root" and not start else [],
+                "controls": [technique.name for technique in tried]
+                if user == "root" and not start and not allow_all
+                else [],
                 "to_sink": [technique.name for technique in tried if technique.control is Control.REACHES_SINK],
-                "start": start,
+                "start": start.replace("GUEST", f"{package}/sequester/sandbox").replace(
+                    "WORK_HERE", f"{directory}/work"
+                ),
+                "walls": walls,
                 "allow_all": allow_all,
             }
             done = subprocess.run(

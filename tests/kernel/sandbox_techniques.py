@@ -504,8 +504,10 @@ def low32(content):
 def args32(*values):
     return low32(struct.pack(f"{len(values)}I", *values))
 def int80(n, b, c, d):
-    machine = (b"\\x53" + b"\\xb8" + struct.pack("I", n) + b"\\xbb" + struct.pack("I", b) + b"\\xb9" + struct.pack("I", c)
-               + b"\\xba" + struct.pack("I", d) + b"\\xcd\\x80" + b"\\x5b" + b"\\xc3")
+    # push rbx; mov eax, n; mov ebx, b; mov ecx, c; mov edx, d; int 0x80; pop rbx; ret
+    word = struct.Struct("I").pack
+    machine = b"\\x53\\xb8" + word(n) + b"\\xbb" + word(b) + b"\\xb9" + word(c) + b"\\xba" + word(d)
+    machine += b"\\xcd\\x80\\x5b\\xc3"
     return ctypes.CFUNCTYPE(ctypes.c_int)(low32(machine))()
 """
 

@@ -87,7 +87,7 @@ def run_code(request: Request) -> int:
     main.__builtins__ = __builtins__
     sys.modules["__main__"] = main
     sys.argv[:] = ["main.py"]
-    sys.path[:] = ["", *request.path]
+    sys.path[:] = ["", *(request.path or sys.path)]
     sys.dont_write_bytecode = True
     _as_started_normally()
     scope = main.__dict__
