@@ -43,6 +43,9 @@ format: $(STAMP)  ## ruff's fixes and formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(STAMP)  ## the generated parts of the README, made anew
+	$(BIN)/python -m tools.pages
+
 bench: $(STAMP)  ## the figures of docs/performance.md, measured on this machine
 	$(BIN)/python -m tests.performance
 
