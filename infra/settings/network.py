@@ -20,8 +20,10 @@ _IPV6_PREFIX: Final = 56
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html, from a month on.
 RetentionDays = Literal[30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
-OptionalService = Literal["bedrock-runtime", "sts"]
-RegularService = Literal["ec2", "ecr.api", "ecr.dkr", "eks-auth", "logs", "lambda", "autoscaling", "eks"]
+ServiceName = Literal[
+    "ec2", "ecr.api", "ecr.dkr", "logs", "lambda", "eks-auth", "bedrock-runtime", "sts", "autoscaling", "eks"
+]
+"""Services with an interface endpoint: `infra.services` says what each is for."""
 
 
 class _Frozen(BaseModel):
@@ -100,8 +102,8 @@ class NetworkSettings(_Frozen):
     existing: ExistingNetwork | None = None
     block_public_access: bool = False
     """VPC Block Public Access for the whole account and region, not for this VPC alone: hence off by default."""
-    endpoint_zones: Mapping[RegularService | OptionalService, Literal["all", "one"]] = Field(
-        default_factory=dict[RegularService | OptionalService, Literal["all", "one"]]
+    endpoint_zones: Mapping[ServiceName, Literal["all", "one"]] = Field(
+        default_factory=dict[ServiceName, Literal["all", "one"]]
     )
     """Availability per endpoint, which is most of the cost: `one` puts it in the first zone only. Default: all."""
     s3_ranges: tuple[Ipv4Cidr, ...] = ()
