@@ -223,12 +223,11 @@ class KubernetesApi:
 
 
 def _json(response: urllib3.BaseHTTPResponse) -> Json:
+    """The answer's object; what is none (a log, which may well be a number) as `{"text": ...}`."""
     data = response.data
-    try:
-        parsed = json.loads(data or b"{}")
-    except ValueError:
+    if not response.headers.get("Content-Type", "").startswith("application/json"):
         return {"text": data.decode(errors="replace")}
-    return cast(Json, parsed) if isinstance(parsed, dict) else {"text": str(parsed)}
+    return cast(Json, json.loads(data or b"{}"))
 
 
 def _named(config: Json, collection: str, name: str, inner: str) -> Json:
