@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-_ACTION = re.compile(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]*\*?\Z")
+_ACTION = re.compile(r"[a-z0-9-]+:(?:[A-Z][A-Za-z0-9]*\*?|\*)\Z")
 _SID = re.compile(r"[A-Za-z0-9]{1,64}\Z")
 _ARN = re.compile(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:(?:\d{12}|aws)?:\S+\Z")
 _S3_BUCKET_ARN = re.compile(r"arn:aws:s3:::[a-z0-9.-]+(?:/\S+)?\Z")
@@ -44,7 +44,7 @@ class Statement:
         if not self.actions:
             raise PolicyError(f"{self.sid}: names no action")
         for action in self.actions:
-            if not (_ACTION.match(action) or (action in {"*", "kms:*"} and self.wildcard)):
+            if not _ACTION.match(action):
                 raise PolicyError(f"{self.sid}: {action!r} is no action: write service:Action")
             if action.endswith("*") and self.effect == "Allow" and not self.wildcard:
                 raise PolicyError(f"{self.sid}: {action!r} allows whatever is added later: name actions, or say why")

@@ -119,6 +119,12 @@ def _groups(o: Observed) -> Mistakes:
         kind = group.name.removeprefix(f"{stack}-")
         if group.name == "default":
             continue
+        if group.name == f"eks-cluster-sg-{o.layout.names.cluster}":
+            # EKS makes it, and lets it send anywhere: only the control plane's own interfaces may have it.
+            for holder in group.holders:
+                if not holder.startswith("Amazon EKS"):
+                    yield group.id, f"{group.name} is held by {holder or 'an interface'}, not by EKS alone"
+            continue
         if kind not in _FLOWS:
             yield group.id, f"{group.name} is no group of the design"
             continue

@@ -114,11 +114,12 @@ class GroupRule:
 
 @dataclass(frozen=True)
 class GroupSeen:
-    """A security group."""
+    """A security group. holders: descriptions of the network interfaces that have it."""
 
     id: str
     name: str
     rules: tuple[GroupRule, ...]
+    holders: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def observe(client: Client, layout: Layout) -> Observed:
         subnets=tuple(_subnet(s, layout) for s in ec2.describe_subnets(Filters=mine)["Subnets"]),
         tables=tuple(_table(t) for t in ec2.describe_route_tables(Filters=mine)["RouteTables"]),
         acls=tuple(_acl(a) for a in ec2.describe_network_acls(Filters=mine)["NetworkAcls"]),
-        groups=_groups(ec2, mine),
+        groups=_groups(ec2, mine, interfaces),
         endpoints=_endpoints(ec2, mine, layout, interfaces),
         flow_logs=_flow_logs(ec2, vpc_id),
         firewall=rules,
@@ -341,7 +342,7 @@ def _acl(acl: Mapping[str, Any]) -> AclSeen:
     )
 
 
-def _groups(ec2: Any, mine: object) -> tuple[GroupSeen, ...]:
+def _groups(ec2: Any, mine: object, interfaces: Iterable[Mapping[str, Any]]) -> tuple[GroupSeen, ...]:
     found = ec2.describe_security_groups(Filters=mine)["SecurityGroups"]
     names = {group["GroupId"]: group["GroupName"] for group in found}
     return tuple(
@@ -353,6 +354,11 @@ def _groups(ec2: Any, mine: object) -> tuple[GroupSeen, ...]:
                 for egress, key in ((False, "IpPermissions"), (True, "IpPermissionsEgress"))
                 for permission in group[key]
                 for rule in _group_rules(permission, names, egress=egress)
+            ),
+            holders=tuple(
+                str(i.get("Description", ""))
+                for i in interfaces
+                if any(held["GroupId"] == group["GroupId"] for held in i.get("Groups", []))
             ),
         )
         for group in found
