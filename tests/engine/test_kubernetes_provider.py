@@ -8,6 +8,7 @@ from uuid import uuid4
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
+import yaml
 from pulumi import automation as auto
 
 import tools
@@ -299,3 +300,30 @@ def test_a_bad_kubeconfig_fails_with_one_clear_line(deployment: Deployment, text
     kubeconfig.unlink() if text is None else kubeconfig.write_text(text)
     with pytest.raises(auto.CommandError, match=said):
         deployment.up(namespaced(deployment))
+
+
+def test_a_provider_that_renders_writes_files_and_leaves_the_cluster_alone(deployment: Deployment) -> None:
+    folder = deployment.folder / "yaml"
+
+    def program(cidr: str) -> Program:
+        def made() -> None:
+            writer = k8s.Provider("yaml", render_yaml_to_directory=str(folder))
+            k8s.core.v1.ConfigMap(
+                "one",
+                metadata={"name": deployment.namespace, "namespace": "default"},
+                data={"cidr": cidr},
+                opts=pulumi.ResourceOptions(provider=writer),
+            )
+
+        return made
+
+    file = folder / "1-manifest" / f"v1-configmap-default-{deployment.namespace}.yaml"
+    deployment.stack(program("192.0.2.0/24")).preview()
+    assert not file.exists()
+    deployment.up(program("192.0.2.0/24"))
+    assert yaml.safe_load(file.read_text())["data"] == {"cidr": "192.0.2.0/24"}
+    deployment.up(program("198.51.100.0/24"))
+    assert yaml.safe_load(file.read_text())["data"] == {"cidr": "198.51.100.0/24"}
+    assert deployment.read("ConfigMap", deployment.namespace, namespace="default") is None
+    deployment.stack(program("198.51.100.0/24")).destroy()
+    assert not file.exists()
