@@ -21,6 +21,9 @@ from infra.tripwires import topic_name, wires
 
 CHAIN: Final = "sequester-responder"
 """As lambda_responder.ledger has it: the two packages share no code, a test compares them."""
+DENY_EVERYTHING: Final = json.dumps(  # of every service, which `Statement` rightly cannot say
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+)
 _CODE: Final = Path(__file__).resolve().parent.parent / "lambda_responder"
 _RUNTIME: Final = "python3.13"
 _API_PORT: Final = 443
@@ -123,11 +126,7 @@ class Response(pulumi.ComponentResource):
             f"{name}-quarantined",
             name=f"{name}-quarantined",
             description="Attached to a tenant's agent role while it is in quarantine",
-            policy=document(
-                Statement(
-                    "Everything", effect="Deny", actions=("*",), resources=("*",), wildcard="a deny of everything"
-                )
-            ),
+            policy=DENY_EVERYTHING,
             tags=args.names.tags(f"{name}-quarantined"),
             opts=self._own,
         )
@@ -265,6 +264,7 @@ class Response(pulumi.ComponentResource):
         after = pulumi.ResourceOptions(parent=self, depends_on=[made])
         allowed = aws.lambda_.Permission(
             title,
+            statement_id="alarms",
             action="lambda:InvokeFunction",
             function=title,
             principal="sns.amazonaws.com",

@@ -1,0 +1,290 @@
+"""Records in the formats that the sensors write: attacks with the alarms that they must set off, and a working hour."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployed import NAMES
+
+from infra.logs import FLOW_FIELDS
+
+FLOW, RESOLVER, CLUSTER = NAMES.flow_log_group, NAMES.resolver_log_group, NAMES.cluster_log_group
+CONTAINERS = NAMES.container_log_group
+TRAIL = "/sequester/sequester/trail"
+DOOR = NAMES.door_log_group("research")
+
+
+def flow(**fields: str) -> str:
+    usual = {
+        "version": "5", "account-id": "123456789012", "interface-id": "eni-0a1b2c3d4e5f60718", "srcaddr": "10.42.0.9",
+        "dstaddr": "10.42.24.24", "srcport": "40000", "dstport": "443", "protocol": "6", "packets": "10",
+        "bytes": "840", "start": "1800000000", "end": "1800000050", "action": "ACCEPT", "log-status": "OK",
+        "vpc-id": "vpc-0a1b2c3d4e5f60718", "subnet-id": "subnet-0a1b2c3d4e5f60718",
+        "instance-id": "i-0a1b2c3d4e5f60718", "tcp-flags": "2", "type": "IPv4", "flow-direction": "egress",
+        "traffic-path": "1",
+    }  # fmt: skip
+    given = {name.replace("_", "-"): value for name, value in fields.items()}
+    assert given.keys() <= set(FLOW_FIELDS)
+    return " ".join({**usual, **given}.get(field, "-") for field in FLOW_FIELDS)
+
+
+def resolver(name: str, **more: str) -> str:
+    record = {
+        "version": "1.100000", "account_id": "123456789012", "region": "us-east-1", "vpc_id": "vpc-0a1b2c3d4e5f60718",
+        "query_timestamp": "2026-11-23T23:00:00Z", "query_name": name, "query_type": "A", "query_class": "IN",
+        "rcode": "NOERROR", "answers": [], "srcaddr": "10.42.0.9", "srcport": "51000", "transport": "UDP",
+        "srcids": {"instance": "i-0a1b2c3d4e5f60718"},
+    }  # fmt: skip
+    return json.dumps({**record, **more})
+
+
+def blocked(name: str) -> str:
+    return resolver(
+        name,
+        rcode="NXDOMAIN",
+        firewall_rule_action="BLOCK",
+        firewall_rule_group_id="rslvr-frg-0a1b2c3d",
+        firewall_domain_list_id="rslvr-fdl-0a1b2c3d",
+    )
+
+
+def agent_line(verdict: str, destination: str = "192.0.2.1") -> str:
+    return (
+        f"Node: ip-10-42-0-9.ec2.internal;SIP: 10.42.0.77;SPORT: 40000;DIP: {destination};DPORT: 443;"
+        f"PROTOCOL: TCP;PolicyVerdict: {verdict};Tier: NETWORK_POLICY"
+    )
+
+
+def audit(user: str, verb: str, resource: str, namespace: str | None, code: int, **more: str) -> str:
+    reference = {"resource": resource, "apiVersion": "v1", **more}
+    if namespace:
+        reference["namespace"] = namespace
+    return json.dumps(
+        {
+            "kind": "Event",
+            "apiVersion": "audit.k8s.io/v1",
+            "level": "Request",
+            "auditID": "00000000-0000-4000-8000-000000000000",
+            "stage": "ResponseComplete",
+            "requestURI": f"/api/v1/{resource}",
+            "verb": verb,
+            "user": {"username": user},
+            "sourceIPs": ["10.42.0.9"],
+            "objectRef": reference,
+            "responseStatus": {"metadata": {}, "code": code},
+        }
+    )
+
+
+def shipped(event: dict[str, Any], stream: str = "stderr", namespace: str = "research-sandbox") -> str:
+    """A container's line as the log shipper sends it."""
+    return json.dumps(
+        {
+            "stream": stream,
+            "event": event,
+            "kubernetes": {"namespace_name": namespace, "pod_name": "run-1", "container_name": "code"},
+        }
+    )
+
+
+def supervisor(kind: str, action: str = "denied", **more: object) -> dict[str, Any]:
+    return {"sequester": 1, "kind": kind, "action": action, "noise": False, "count": 1, **more}
+
+
+def door(rule: str | None, **more: object) -> str:
+    verdict = "denied" if rule else "allowed"
+    return json.dumps({"event": "fetch", "tenant": "research", "verdict": verdict, "rule": rule, "seq": 1, **more})
+
+
+def trail(code: str | None = "VpceAccessDenied", source: str = "s3.amazonaws.com") -> str:
+    event: dict[str, Any] = {
+        "eventVersion": "1.11",
+        "userIdentity": {"type": "AWSAccount", "accountId": "999999999999"},
+        "eventTime": "2026-11-23T23:00:00Z",
+        "eventSource": source,
+        "eventName": "GetObject",
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "10.42.0.77",
+        "eventType": "AwsVpceEvent",
+        "vpcEndpointId": "vpce-0a1b2c3d4e5f60718",
+        "eventCategory": "NetworkActivity",
+    }
+    return json.dumps({**event, **({"errorCode": code} if code else {})})
+
+
+AGENT, SANDBOX = "system:serviceaccount:research-agent:agent", "system:serviceaccount:research-sandbox:sandbox"
+NODE = "system:node:ip-10-42-0-9.ec2.internal"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    name: str
+    group: str
+    records: Sequence[str]
+    fires: frozenset[str]
+
+
+def _one(name: str, group: str, record: str, *fires: str, times: int = 1) -> Attempt:
+    return Attempt(name, group, [record] * times, frozenset(fires))
+
+
+ATTEMPTS = (
+    *(
+        _one(f"accepted out by traffic path {path}", FLOW, flow(dstaddr="192.0.2.1", traffic_path=path), "packet-left")
+        for path in ("2", "3", "4", "5", "6", "8")
+    ),
+    _one(
+        "gateway endpoint of another service",
+        FLOW,
+        flow(traffic_path="7", pkt_dst_aws_service="DYNAMODB"),
+        "packet-left",
+    ),
+    _one("connection refused by the group", FLOW, flow(action="REJECT", dstaddr="192.0.2.1"), "packet-rejected"),
+    _one("datagram refused", FLOW, flow(action="REJECT", protocol="17", tcp_flags="0"), "packet-rejected"),
+    _one("ping refused", FLOW, flow(action="REJECT", protocol="1", tcp_flags="0"), "packet-rejected"),
+    _one(
+        "v6 refused", FLOW, flow(action="REJECT", type="IPv6", dstaddr="2001:db8::1", protocol="58"), "packet-rejected"
+    ),
+    _one("scan from another subnet", FLOW, flow(action="REJECT", flow_direction="ingress"), "packet-rejected"),
+    _one("tunnel by DNS", RESOLVER, blocked("c2VjcmV0.attacker.example.com."), "name-blocked"),
+    _one("data under a name nodes ask for", RESOLVER, blocked("c2VjcmV0.ssm.us-east-1.amazonaws.com."), "name-blocked"),
+    _one("the firewall is gone", RESOLVER, resolver("attacker.example.com."), "name-unlisted"),
+    _one("another region's service", RESOLVER, resolver("sqs.eu-west-1.amazonaws.com."), "name-unlisted"),
+    _one("denied by a NetworkPolicy", CLUSTER, agent_line("DENY"), "policy-denied"),
+    _one("connect", CONTAINERS, shipped(supervisor("network", syscall="connect")), "network-call-research"),
+    *(
+        _one(f"{kind} call", CONTAINERS, shipped(supervisor(kind)), "kernel-call-research")
+        for kind in ("trace", "namespace", "kernel", "memory", "device", "foreign_abi", "unlisted", "resource")
+    ),
+    _one("blinding", CONTAINERS, shipped(supervisor("blind")), "supervisor-attacked-research"),
+    _one("attack on the supervisor", CONTAINERS, shipped(supervisor("supervisor")), "supervisor-attacked-research"),
+    _one("fork bomb", CONTAINERS, shipped(supervisor("process_storm", "observed")), "process-storm-research"),
+    _one("memory spike", CONTAINERS, shipped(supervisor("memory_growth", "observed")), "memory-growth-research"),
+    _one(
+        "agent reads secrets",
+        CLUSTER,
+        audit(AGENT, "list", "secrets", "support-agent", 403),
+        "api-refused-research",
+        "api-refused-support",
+    ),
+    _one("agent reads nodes", CLUSTER, audit(AGENT, "list", "nodes", None, 403), "api-refused-research"),
+    _one(
+        "sandbox's identity", CLUSTER, audit(SANDBOX, "list", "pods", "research-sandbox", 403), "api-refused-research"
+    ),
+    _one(
+        "pod refused by admission",
+        CLUSTER,
+        audit(AGENT, "create", "pods", "research-sandbox", 422),
+        "api-refused-research",
+    ),
+    _one(
+        "exec",
+        CLUSTER,
+        audit("alice", "create", "pods", "research-sandbox", 101, subresource="exec"),
+        "api-exec-research",
+    ),
+    _one(
+        "debug container",
+        CLUSTER,
+        audit("alice", "patch", "pods", "research-sandbox", 200, subresource="ephemeralcontainers"),
+        "api-exec-research",
+    ),
+    _one(
+        "port forward",
+        CLUSTER,
+        audit("alice", "create", "pods", "research-sandbox", 101, subresource="portforward"),
+        "api-exec-research",
+    ),
+    _one(
+        "kubelet's stolen certificate",
+        CLUSTER,
+        audit(NODE, "list", "secrets", "kube-system", 403),
+        "node-refused",
+        times=5,
+    ),
+    _one("policy removed", CLUSTER, audit("alice", "delete", "networkpolicies", "other", 200), "policy-changed"),
+    _one(
+        "admission policy changed",
+        CLUSTER,
+        audit("alice", "patch", "validatingadmissionpolicybindings", None, 200),
+        "policy-changed",
+    ),
+    _one("foreign bucket through our endpoint", TRAIL, trail(), "endpoint-denied"),
+    _one("foreign function through our endpoint", TRAIL, trail(source="lambda.amazonaws.com"), "endpoint-denied"),
+    _one("search for an open host", DOOR, door("allow.host"), "door-denied-research", times=10),
+    *(
+        _one(f"door: {rule}", DOOR, door(rule), "door-probed-research", times=3)
+        for rule in (
+            "url.malformed",
+            "url.userinfo",
+            "request.header",
+            "resolve.special",
+            "redirect.limit",
+            "connect.peer",
+        )
+    ),
+    *(
+        _one(f"door: {rule}", DOOR, door(rule), "door-secret-research")
+        for rule in ("inspect.secret", "inspect.canary", "inspect.credential", "response.credential")
+    ),
+    *(
+        _one(f"door: {rule}", DOOR, door(rule), "door-spent-research")
+        for rule in ("budget.requests", "budget.bytes_out", "budget.bytes_in", "budget.entropy")
+    ),
+    *(
+        _one(f"door: {rule}", DOOR, door(rule), "door-unrecorded-research")
+        for rule in ("audit.unavailable", "door.failed", "door.config")
+    ),
+    _one(
+        "door: unforeseen failure",
+        DOOR,
+        json.dumps({"event": "failure", "tenant": "research", "error": "KeyError"}),
+        "door-unrecorded-research",
+    ),
+    _one("door: used after it was closed", DOOR, door("door.halted"), "door-closed-research"),
+)
+
+# What one writes to look like another sensor, or like nothing: it must not count as an attempt of that kind.
+FORGERIES = (
+    (CONTAINERS, shipped(supervisor("network"), stream="stdout")),  # code prints what looks like an event
+    (CONTAINERS, shipped(supervisor("network", noise=True))),  # libc's own call at start
+    (CONTAINERS, shipped(supervisor("network"), namespace="kube-system")),
+    (CLUSTER, audit("alice", "get", "SIP: 10.42.0.77;PolicyVerdict: DENY", "other", 404)),
+)
+
+# An hour of a working cluster: nodes join, pull, resolve, ship logs; agents run sandboxes and fetch.
+WORKING_HOUR: tuple[tuple[str, str], ...] = (
+    *((FLOW, flow(dstaddr=address)) for address in ("10.42.24.10", "10.42.24.11", "10.42.24.12")),
+    (FLOW, flow(flow_direction="ingress", srcport="443", traffic_path="-")),
+    (FLOW, flow(dstaddr="52.216.0.1", traffic_path="7", pkt_dst_aws_service="S3")),  # layers, by the gateway
+    (FLOW, flow(action="REJECT", tcp_flags="4")),  # a reset after the group forgot the connection
+    (FLOW, flow(action="REJECT", tcp_flags="17")),
+    (FLOW, " ".join("-" if field != "log-status" else "NODATA" for field in FLOW_FIELDS)),
+    *((RESOLVER, resolver(name)) for name in ("ec2.us-east-1.amazonaws.com.", "AB12.gr7.us-east-1.eks.amazonaws.com.")),
+    (RESOLVER, resolver("ip-10-42-0-9.ec2.internal.")),
+    *((RESOLVER, blocked(f"{name}.us-east-1.amazonaws.com.")) for name in ("ssm", "ssmmessages", "ec2messages")),
+    (RESOLVER, blocked("2.amazon.pool.ntp.org.")),
+    (CLUSTER, agent_line("ACCEPT", "10.42.24.24")),
+    (CLUSTER, audit(NODE, "create", "nodes", None, 201)),
+    (CLUSTER, audit(NODE, "get", "nodes", None, 404)),
+    (CLUSTER, audit(NODE, "get", "configmaps", "kube-system", 403)),  # while the node is new
+    (CLUSTER, audit(AGENT, "create", "jobs", "research-sandbox", 201)),
+    (CLUSTER, audit(AGENT, "create", "pods", "research-sandbox", 101, subresource="attach")),
+    (CLUSTER, audit(AGENT, "delete", "jobs", "research-sandbox", 200)),
+    (CLUSTER, audit(AGENT, "get", "pods", "research-sandbox", 404)),
+    (CLUSTER, audit("system:kube-scheduler", "create", "pods", "research-sandbox", 201, subresource="binding")),
+    (CLUSTER, audit("system:kube-controller-manager", "create", "pods", "research-sandbox", 201)),
+    (CLUSTER, audit("eks:k8s-metrics", "list", "networkpolicies", None, 200)),
+    (CLUSTER, "I1123 23:00:00.000000      10 controller.go:131] sync done"),
+    (CONTAINERS, shipped(supervisor("exec", "observed"))),
+    (CONTAINERS, shipped(supervisor("end", "observed"))),
+    (
+        CONTAINERS,
+        json.dumps({"stream": "stdout", "log": "hello", "kubernetes": {"namespace_name": "research-sandbox"}}),
+    ),
+    *((DOOR, door(None, status=200)) for _ in range(20)),
+    *((DOOR, door("allow.path")) for _ in range(3)),
+    (DOOR, "START RequestId: 00000000-0000-4000-8000-000000000000 Version: 3"),
+    (DOOR, "REPORT RequestId: 00000000-0000-4000-8000-000000000000 Duration: 12.3 ms"),
+)
