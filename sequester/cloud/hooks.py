@@ -20,6 +20,7 @@ _ASKED = "sequester_parameters"
 OVERLAYS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("ec2", "DescribeNetworkInterfaces"): ("NetworkInterfaces", "NetworkInterfaceId"),
     ("ec2", "DescribeSubnets"): ("Subnets", "SubnetId"),
+    ("ec2", "DescribeVpcs"): ("Vpcs", "VpcId"),
     ("ec2", "DescribeVpcEndpoints"): ("VpcEndpoints", "VpcEndpointId"),
     ("ec2", "CreateVpcEndpoint"): ("VpcEndpoint", "VpcEndpointId"),
     ("lambda", "GetFunction"): ("Configuration", "FunctionName"),

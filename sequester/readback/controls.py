@@ -94,7 +94,7 @@ def _s3_routed(o: Observed) -> Mistakes:
 
 def _default_table(o: Observed) -> Mistakes:
     for table in o.tables:
-        if table.main and (len(table.routes) != len(o.cidrs) or table.subnets):
+        if table.main and (table.subnets or any(route.target != "local" for route in table.routes)):
             yield table.id, "the main route table has routes or subnets"
 
 

@@ -181,6 +181,7 @@ class Observed:
     layout: Layout
     vpc: str
     cidrs: tuple[str, ...]
+    ipv6_cidrs: tuple[str, ...]
     dns_support: bool
     resolvers: tuple[str, ...]
     ways_out: Mapping[str, tuple[str, ...]]
@@ -215,6 +216,7 @@ def observe(client: Client, layout: Layout) -> Observed:
         layout=layout,
         vpc=vpc_id,
         cidrs=tuple(a["CidrBlock"] for a in vpc["CidrBlockAssociationSet"]),
+        ipv6_cidrs=tuple(a["Ipv6CidrBlock"] for a in vpc.get("Ipv6CidrBlockAssociationSet", [])),
         dns_support=ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute="enableDnsSupport")["EnableDnsSupport"]["Value"],
         resolvers=_resolvers(ec2, str(vpc["DhcpOptionsId"])),
         ways_out=_ways_out(ec2, vpc_id, interfaces),

@@ -74,13 +74,15 @@ def _vpc_parts(aws: Aws, vpc: object) -> Props:
 
 
 @code(
-    takes="cidrBlock instanceTenancy assignGeneratedIpv6CidrBlock tags",
+    takes="cidrBlock instanceTenancy assignGeneratedIpv6CidrBlock ipv6CidrBlock ipv6IpamPoolId tags",
     gives="ownerId dhcpOptionsId ipv6CidrBlock ipv6AssociationId defaultNetworkAclId defaultRouteTableId "
     "defaultSecurityGroupId mainRouteTableId",
 )
 def create_vpc(aws: Aws, state: Props) -> Props:
     """A VPC with what AWS makes beside it. Its default group lets members talk to each other; moto's does not."""
     made = _CREATE_VPC(aws, state, VPC.schema)
+    if state.get("ipv6CidrBlock"):
+        made |= _chosen_ipv6(aws, str(made["id"]), str(state["ipv6CidrBlock"]))
     parts = _vpc_parts(aws, made["id"])
     group = str(parts["defaultSecurityGroupId"])
     within = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}
@@ -89,6 +91,18 @@ def create_vpc(aws: Aws, state: Props) -> Props:
     if not state.get("assignGeneratedIpv6CidrBlock"):
         aws.call("ec2.revoke_security_group_egress", GroupId=group, IpPermissions=[v6])
     return made | parts
+
+
+def _chosen_ipv6(aws: Aws, vpc: str, cidr: str) -> Props:
+    """A range of an IPAM pool: moto knows only ranges that Amazon chooses."""
+    association = f"vpc-cidr-assoc-{vpc.removeprefix('vpc-')}"
+    held: Props = {
+        "AssociationId": association,
+        "Ipv6CidrBlock": cidr,
+        "Ipv6CidrBlockState": {"State": "associated"},
+    }
+    aws.keep("ec2:VpcId", vpc, Ipv6CidrBlockAssociationSet=[held])
+    return {"ipv6CidrBlock": cidr, "ipv6AssociationId": association}
 
 
 @code(takes="enableDnsSupport enableDnsHostnames enableNetworkAddressUsageMetrics")
@@ -117,7 +131,10 @@ _CREATE_VPC = Call(
     at="Vpc",
     outputs={"id": "VpcId", "ipv6CidrBlock": f"{_V6}.Ipv6CidrBlock", "ipv6AssociationId": f"{_V6}.AssociationId"},
     tagged="vpc",
-    only=("cidrBlock", "instanceTenancy", "assignGeneratedIpv6CidrBlock", "tags"),
+    only=(
+        *("cidrBlock", "instanceTenancy", "assignGeneratedIpv6CidrBlock", "tags"),
+        *("ipv6CidrBlock", "ipv6IpamPoolId"),
+    ),
 )
 _DESCRIBE_VPC = Call("ec2.describe_vpcs", fixed={"VpcIds": ["{id}"]}, at="Vpcs[0]", only=())
 VPC = Kind(
