@@ -27,6 +27,9 @@ DEFAULT_ADDONS: Final = {
 # From here on the EKS AMI has `nft`, which loads the nodes' rules: https://github.com/awslabs/amazon-eks-ami/pull/2547
 _FIRST_AMI_WITH_NFT: Final = "20251210"
 
+# https://docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html
+_SERVICE_RANGES: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+
 _INSTANCE = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\Z")
 _GRAVITON = re.compile(r"(?:a1|[a-z]+\d+g)")
 _BEFORE_NITRO = frozenset({"c3", "c4", "d2", "g3", "i2", "m3", "m4", "p2", "p3", "r3", "r4", "t2", "x1"})
@@ -139,10 +142,9 @@ class ClusterSettings(_Frozen):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "ClusterSettings":
-        if self.service_cidr.prefixlen > 24 or self.service_cidr.prefixlen < 12 or not self.service_cidr.is_private:
-            raise ValueError(
-                f"service_cidr: {self.service_cidr} is no range EKS takes: use a private one between /12 and /24"
-            )
+        cidr = self.service_cidr
+        if not (12 <= cidr.prefixlen <= 24 and any(cidr.subnet_of(private) for private in _SERVICE_RANGES)):
+            raise ValueError(f"service_cidr: {cidr} is no range EKS takes: use a private one between /12 and /24")
         if self.ami_release and not self.ami_release.startswith(f"{self.version}."):
             raise ValueError(
                 f"ami_release: {self.ami_release} is not for Kubernetes {self.version}:"
