@@ -228,9 +228,9 @@ def _leaves(
     _, kind, target = best
     if kind in _STAYS:
         return False
-    if kind == "internet gateway":
+    if str(kind) == "internet gateway":
         return public or axis == "6"
-    if kind == "egress-only internet gateway":
+    if str(kind) == "egress-only internet gateway":
         return axis != "4" and not inward
     if kind not in _FORWARDS:
         return True

@@ -3,13 +3,29 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from sequester.proof.certificate import Json
+from sequester.proof.door import door
+from sequester.proof.endpoints import endpoints
 from sequester.proof.export import all_facts, packet_facts
+from sequester.proof.eyes import eyes
+from sequester.proof.identity import identity
+from sequester.proof.metadata import metadata
 from sequester.proof.model import CLAIMS, Model
+from sequester.proof.names import names
 from sequester.proof.packets import packets, service_ranges
 from sequester.proof.selector import Selector
-from sequester.proof.verdict import Unknown, Verdict
+from sequester.proof.verdict import Verdict
+from sequester.proof.workloads import workloads
 
-DECIDERS: Mapping[str, Callable[[Model, Selector], Verdict]] = {"E1": packets}
+DECIDERS: Mapping[str, Callable[[Model, Selector], Verdict]] = {
+    "E1": packets,
+    "E2": names,
+    "E3": endpoints,
+    "E4": identity,
+    "E5": workloads,
+    "E6": metadata,
+    "E7": door,
+    "E8": eyes,
+}
 
 
 def prove(model: Model, claims: Iterable[str] = tuple(CLAIMS), selector: Selector | None = None) -> dict[str, Verdict]:
@@ -19,10 +35,9 @@ def prove(model: Model, claims: Iterable[str] = tuple(CLAIMS), selector: Selecto
 
 
 def _decide(model: Model, claim: str, selector: Selector) -> Verdict:
-    if claim not in CLAIMS:
+    if claim not in DECIDERS:
         raise KeyError(f"{claim} is no claim: {', '.join(CLAIMS)} are")
-    decider = DECIDERS.get(claim)
-    return decider(model, selector) if decider else Unknown(claim, ("this claim is not decided yet",))
+    return DECIDERS[claim](model, selector)
 
 
 def facts_for(model: Model, claim: str, selector: Selector | None = None) -> Json:

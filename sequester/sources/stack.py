@@ -6,7 +6,7 @@ from typing import TypeVar
 from sequester.proof.facts import BadFactError
 from sequester.proof.model import Gap, Model, SecurityGroup
 from sequester.proof.selector import Selector
-from sequester.sources import cluster, network, places, types
+from sequester.sources import access, cluster, network, places, resolver, types, watching
 from sequester.sources.resource import Resource, Stack
 
 _T = TypeVar("_T")
@@ -49,6 +49,15 @@ def model_of(
         lists=read(lambda: network.prefix_lists(stack), {}, _PACKETS),
         places=read(lambda: places.places(stack, subnets, chosen), {}, _PACKETS),
         devices=read(lambda: network.devices(stack), {}, _PACKETS),
+        endpoints=read(lambda: access.endpoints(stack), (), frozenset({"E3"})),
+        identities=read(lambda: access.identities(stack), {}, frozenset({"E4", "E7"})),
+        functions=read(lambda: access.functions(stack, chosen), {}, frozenset({"E4", "E7"})),
+        bindings=read(lambda: access.bindings(stack), (), frozenset({"E7"})),
+        resource_policies=read(lambda: access.resource_policies(stack), (), frozenset({"E7"})),
+        names=read(lambda: resolver.name_services(stack), {}, frozenset({"E2"})),
+        sensors=read(lambda: watching.sensors(stack), (), frozenset({"E8"})),
+        filters=read(lambda: watching.filters(stack), (), frozenset({"E8"})),
+        alarms=read(lambda: watching.alarms(stack), (), frozenset({"E8"})),
         clusters=read(lambda: cluster.clusters(stack), {}, frozenset({"E1", "E4", "E5"})),
         manifests=(*cluster.manifests_in(stack.resources), *manifests),
         gaps=tuple(found),

@@ -4,7 +4,6 @@ import base64
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from sequester.proof.model import Model
@@ -27,6 +26,10 @@ SETTINGS = {
 }
 
 
+def _is(resource: Resource, kind: str) -> bool:
+    return resource.type.startswith("aws:") and resource.type.endswith(f":{kind}")
+
+
 @dataclass(frozen=True)
 class World:
     """A deployment as plain resources and manifests. Every edit returns a new one."""
@@ -41,12 +44,12 @@ class World:
         return self.one(kind, name).id
 
     def one(self, kind: str, name: str) -> Resource:
-        found = [r for r in self.resources if r.type.endswith(f":{kind}") and r.name == name]
+        found = [r for r in self.resources if _is(r, kind) and r.name == name]
         assert len(found) == 1, f"{kind} {name}: {[r.name for r in self.resources if r.type.endswith(f':{kind}')]}"
         return found[0]
 
     def some(self, kind: str, where: Callable[[Resource], bool] = lambda _: True) -> list[Resource]:
-        return [r for r in self.resources if r.type.endswith(f":{kind}") and where(r)]
+        return [r for r in self.resources if _is(r, kind) and where(r)]
 
     def with_(self, kind: str, name: str, key: str | None = None, /, **properties: object) -> "World":
         """One more resource. `kind` is `module/type:Type`; its id is `name` unless `key` is given."""
@@ -61,14 +64,13 @@ class World:
         return replace(
             self,
             resources=tuple(
-                replace(r, properties={**r.properties, **properties}) if r.type.endswith(f":{kind}") else r
-                for r in self.resources
+                replace(r, properties={**r.properties, **properties}) if _is(r, kind) else r for r in self.resources
             ),
         )
 
     def without(self, kind: str, where: Callable[[Resource], bool] | str) -> "World":
         test = where if callable(where) else lambda r: r.name == where
-        kept = tuple(r for r in self.resources if not (r.type.endswith(f":{kind}") and test(r)))
+        kept = tuple(r for r in self.resources if not (_is(r, kind) and test(r)))
         assert len(kept) < len(self.resources), f"nothing to remove: {kind} {where}"
         return replace(self, resources=kept)
 
@@ -118,77 +120,7 @@ def blueprint_world() -> World:
     # Kubernetes objects are judged as manifests: the same dicts that `kubectl` would apply.
     resources = tuple(r for r in resources_of(run.resources) if not r.type.startswith("kubernetes:"))
     world = World(resources, tuple(run.kubernetes))
-    if not world.some("Cluster"):
-        world = _with_cluster(world)
     return world
-
-
-def _with_cluster(world: World) -> World:
-    """What the blueprint's cluster looks like to the network, for as long as it is composed without one."""
-    from infra.netpol import Reach
-    from infra.settings.cluster import ClusterSettings
-    from infra.settings.tenants import TenantSettings
-    from infra.userdata import POD_RULES, encode
-    from infra.workloads import Site, objects
-
-    subnets = {
-        tier: [s.id for s in world.some("Subnet", lambda r, t=tier: f"-{t}-" in r.name)]
-        for tier in ("sandbox", "system", "control")
-    }
-    script = f"#!/bin/sh\ncat >/etc/sequester/pods.nft <<'X'\n{POD_RULES}X\nnft -f /etc/sequester/pods.nft\n"
-    world = world.with_(
-        "eks/cluster:Cluster",
-        "sequester",
-        name="sequester",
-        vpcConfig={
-            "subnetIds": subnets["control"],
-            "securityGroupIds": [world.group("control")],
-            "endpointPrivateAccess": True,
-            "endpointPublicAccess": False,
-        },
-        kubernetesNetworkConfig={"serviceIpv4Cidr": "172.20.0.0/16"},
-    ).with_(
-        "eks/addon:Addon",
-        "vpc-cni",
-        addonName="vpc-cni",
-        clusterName="sequester",
-        configurationValues='{"enableNetworkPolicy": "true", "env": {"DISABLE_POD_V6": "true", '
-        '"NETWORK_POLICY_ENFORCING_MODE": "strict"}}',
-    )
-    for pool in ("sandbox", "system"):
-        world = world.with_(
-            "ec2/launchTemplate:LaunchTemplate",
-            f"sequester-{pool}",
-            name=f"sequester-{pool}",
-            vpcSecurityGroupIds=[world.group(f"{pool}-node")],
-            metadataOptions={"httpTokens": "required", "httpPutResponseHopLimit": 1, "httpEndpoint": "enabled"},
-            userData=encode(script) if pool == "sandbox" else "",
-        ).with_(
-            "eks/nodeGroup:NodeGroup",
-            f"sequester-{pool}",
-            clusterName="sequester",
-            subnetIds=subnets[pool],
-            launchTemplate={"id": f"sequester-{pool}", "version": "1"},
-            nodeRoleArn=f"arn:aws:iam::{ACCOUNT}:role/sequester-{pool}-node",
-        )
-    site = Site(
-        region=REGION,
-        cluster="sequester",
-        repositories=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/sequester",
-        container_log_group="/sequester/sequester/containers",
-        reach=Reach(
-            api_service=IPv4Address("172.20.0.1"),
-            control_plane=tuple(
-                IPv4Network(str(s.properties["cidrBlock"]))
-                for s in world.some("Subnet", lambda r: "-control-" in r.name)
-            ),
-            resolver=IPv4Address("10.42.0.2"),
-            agent_endpoints=(IPv4Address("10.42.192.24"), IPv4Address("10.42.196.24")),
-            endpoint_subnets=(IPv4Network("10.42.192.0/24"),),
-        ),
-    )
-    tenants = {name: TenantSettings.model_validate(raw) for name, raw in SETTINGS["sequester:tenants"].items()}  # type: ignore[attr-defined]
-    return replace(world, manifests=(*world.manifests, *objects(site, ClusterSettings(), tenants)))
 
 
 def decoded(user_data: str) -> str:

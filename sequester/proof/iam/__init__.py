@@ -1,0 +1,1 @@
+"""Policies, decided over all requests: patterns, conditions, statements."""
