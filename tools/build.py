@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ import tools
 from tools.pins import FAMILY_OF, Family
 
 GO = "https://go.dev/dl (1.21 or later: it fetches the version that the pins ask for), or Debian's `golang-go`"
+_GO_MINOR = 21
 _REPORT_SECONDS = 20
 _COMPANION_MODULE = "github.com/pulumi/pulumi/sdk/v3"
 _COMPANION = "python/cmd/pulumi-language-python-exec"
@@ -31,8 +33,7 @@ def build(family: Family, say: Callable[[str], None]) -> Path:
     with _alone(target):
         if target.is_dir():  # another process built it while this one waited
             return target
-        if shutil.which("go") is None:
-            raise BuildError(f"{family.name}: building it needs Go: {GO}")
+        _check_go(family)
         say(f"{family.name} {family.version}: building {', '.join(family.packages)} (about {family.minutes} min, once)")
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
             made = Path(scratch) / "made"
@@ -45,6 +46,15 @@ def build(family: Family, say: Callable[[str], None]) -> Path:
             made.rename(target)
         say(f"{family.name} {family.version}: built in {time.monotonic() - started:.0f} s")
     return target
+
+
+def _check_go(family: Family) -> None:
+    if shutil.which("go") is None:
+        raise BuildError(f"{family.name}: building it needs Go: {GO}")
+    said = subprocess.run(["go", "version"], capture_output=True, text=True, check=False, env=_environment()).stdout
+    found = re.search(r"go1\.(\d+)", said)
+    if found and int(found.group(1)) < _GO_MINOR:
+        raise BuildError(f"{family.name}: {found.group()} is too old to build it: {GO}")
 
 
 def _go_build(family: Family, package: str, output: Path, say: Callable[[str], None]) -> None:

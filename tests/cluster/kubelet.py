@@ -26,6 +26,7 @@ from sequester.cloud.kubernetes_api import ApiError, Json, KubernetesApi
 LEASE_SECONDS = 40
 _RENEW_SECONDS = 10
 _WATCH_SECONDS = 240
+_RESTART_SECONDS = 0.2
 _STRATEGIC = "application/strategic-merge-patch+json"
 _POD_ADDRESS = "192.0.2.10"
 
@@ -43,14 +44,18 @@ class Running(Protocol):
 
 
 Runner = Callable[[Json, Json], Running]
-"""Starts a container, given its spec and its pod. An attribute `oom_killed` of what it returns, if true after the
-end, is reported as the reason."""
+"""Starts a container, given its spec and its pod; OSError or StartError where that fails.
+
+An attribute `oom_killed` of what it returns, if true after the end, is reported as the reason.
+"""
 
 
 def plain_process(container: Json, pod: Json) -> Running:
     """The container's command as an ordinary process with the container's environment only."""
     spec: Any = container
     command = [*spec.get("command", []), *spec.get("args", [])]
+    if not command:
+        raise StartError(f"container {spec['name']} has no command, and this kubelet has no images")
     environment = {entry["name"]: entry.get("value", "") for entry in spec.get("env", [])}
     return subprocess.Popen(
         command,
@@ -60,6 +65,10 @@ def plain_process(container: Json, pod: Json) -> Running:
         env=environment | {"PATH": os.environ["PATH"]},
         start_new_session=True,
     )
+
+
+class StartError(Exception):
+    """A container that a runner could not start, and why; its pod fails with that."""
 
 
 @dataclass
@@ -177,13 +186,15 @@ class Kubelet:
         deadline.daemon = True
         if "activeDeadlineSeconds" in spec:
             deadline.start()
-        codes = self._run_once(pod)
-        while not pod.deleted.is_set() and not pod.expired and _again(spec["restartPolicy"], codes):
-            pod.restarts += 1
-            if pod.deleted.wait(0.2):
-                break
-            codes = self._run_once(pod)
-        deadline.cancel()
+        try:
+            codes = self._run_to_the_end(pod)
+        except (OSError, StartError) as error:
+            for running in pod.running.values():  # started before the one that failed
+                running.kill()
+            self._report(pod, {"phase": "Failed", "reason": "StartError", "message": str(error)})
+            return
+        finally:
+            deadline.cancel()
         failed = pod.expired or any(code != 0 for code in codes.values())
         status: Json = {"phase": "Failed" if failed else "Succeeded"} | _conditions(ready=False)
         if pod.expired:
@@ -192,6 +203,16 @@ class Kubelet:
         self._report(pod, status | {"containerStatuses": ended})
         if pod.deleted.is_set():
             self._remove(pod)
+
+    def _run_to_the_end(self, pod: _Pod) -> dict[str, int]:
+        """Runs the containers, again as the restart policy says: their last exit codes by name."""
+        codes = self._run_once(pod)
+        while not pod.deleted.is_set() and not pod.expired and _again(pod.manifest["spec"]["restartPolicy"], codes):
+            pod.restarts += 1
+            if pod.deleted.wait(_RESTART_SECONDS):
+                break
+            codes = self._run_once(pod)
+        return codes
 
     def _run_once(self, pod: _Pod) -> dict[str, int]:
         """Starts all containers and waits for them: their exit codes by name."""

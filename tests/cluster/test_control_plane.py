@@ -46,7 +46,7 @@ def pod(namespace: str, name: str, **spec: object) -> Json:
 
 
 def test_a_benign_pod_is_admitted(control_plane: ControlPlane, namespace: str) -> None:
-    made = control_plane.admin.apply(pod(namespace, "benign"), manager="test")
+    made = control_plane.admin.apply(pod(namespace, "benign"), manager="test", dry_run=True)
     assert made["status"]["phase"] == "Pending"  # type: ignore[index]
 
 
@@ -57,7 +57,7 @@ def test_a_pod_in_the_nodes_network_is_refused_by_pod_security(control_plane: Co
 
 
 def test_without_pod_security_the_same_pod_is_admitted(control_plane: ControlPlane) -> None:
-    made = control_plane.admin.apply(pod("default", "host", hostNetwork=True), manager="test")
+    made = control_plane.admin.apply(pod("default", "host", hostNetwork=True), manager="test", dry_run=True)
     assert made["spec"]["hostNetwork"] is True  # type: ignore[index]
 
 

@@ -120,6 +120,29 @@ def test_a_failure_is_reported_with_its_reason(
     assert (ended["exitCode"], ended["reason"]) == (exit_code, reason)
 
 
+@pytest.mark.parametrize(
+    ("command", "said"), [(["/no/such/program"], "No such file"), ([], "has no command")], ids=["missing", "none"]
+)
+def test_what_cannot_be_started_fails_with_the_reason(
+    control_plane: ControlPlane, namespace: str, command: list[str], said: str
+) -> None:
+    path = start(control_plane, namespace, python("") | {"command": command})
+    status = reached(control_plane, path, "Failed")["status"]
+    assert status["reason"] == "StartError"
+    assert said in status["message"]
+
+
+def test_a_pod_that_is_to_go_on_is_restarted(control_plane: ControlPlane, namespace: str) -> None:
+    path = start(control_plane, namespace, python("pass"), restartPolicy="Always")
+
+    def restarted() -> Any:
+        pod: Any = control_plane.admin.request("GET", path).body
+        found = pod["status"].get("containerStatuses", [])
+        return pod if found and found[0]["restartCount"] >= 2 else None
+
+    assert wait_for(restarted, "the second restart")["status"]["phase"] == "Running"
+
+
 def attach(plane: ControlPlane, namespace: str) -> Any:
     configuration = client.Configuration(host=plane.server)
     configuration.ssl_ca_cert = str(plane.folder / "ca.pem")

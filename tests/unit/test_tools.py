@@ -66,6 +66,12 @@ def test_without_go_one_line_says_how_to_get_it(nothing_built: Path) -> None:
         build.build(pins.FAMILY_OF["etcd"], print)
 
 
+def test_a_go_that_is_too_old_is_named(nothing_built: Path) -> None:
+    script(nothing_built / "go", "echo go version go1.19.8 linux/amd64")
+    with pytest.raises(build.BuildError, match=r"etcd: go1\.19 is too old to build it: https://go.dev/dl"):
+        build.build(pins.FAMILY_OF["etcd"], print)
+
+
 def test_an_unknown_name_lists_the_names() -> None:
     done = subprocess.run([sys.executable, "-m", "tools", "etdc"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
@@ -74,6 +80,7 @@ def test_an_unknown_name_lists_the_names() -> None:
 
 
 FAKE_GO = """
+[ "$1" = build ] || exit 0
 echo run >> "$0.runs"
 while [ "$1" != "-o" ]; do shift; done
 echo '#!/bin/sh' > "$2"
