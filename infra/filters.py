@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from infra.names import Names
 from infra.network import Ground
 from infra.settings.addresses import Plan, Tier
+from infra.settings.errors import SettingsError
 
 API_PORT: Final = 443
 KUBELET_PORT: Final = 10250
@@ -116,6 +117,16 @@ def acls(plan: Plan, s3_ranges: Sequence[IPv4Network] = (), operators: Sequence[
             egress=(*_allow(nodes, KUBELET_PORT), *_answers([*nodes, *operators])),
         ),
     }
+
+
+def check_quota(plan: Plan, s3_ranges: Sequence[IPv4Network] = (), operators: Sequence[IPv4Network] = ()) -> None:
+    """Raises SettingsError if a network ACL would not fit AWS's quota; call it before anything is made."""
+    for tier, acl in acls(plan, s3_ranges, operators).items():
+        rules = max(len(acl.ingress), len(acl.egress))
+        if rules > NACL_RULES_PER_DIRECTION:
+            said = f"the {tier} tier needs {rules} network ACL rules, AWS allows {NACL_RULES_PER_DIRECTION}"
+            mend = "use adjacent subnets, fewer zones, s3_ranges or operator_access.cidrs"
+            raise SettingsError([f"sequester:network: {said}: {mend}"])
 
 
 def _allow(cidrs: Iterable[IPv4Network], port: int) -> tuple[AclRule, ...]:

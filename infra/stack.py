@@ -10,7 +10,7 @@ from infra.agents import Identities, IdentitiesArgs
 from infra.cluster import Cluster, ClusterArgs
 from infra.dns import Resolving, ResolvingArgs
 from infra.endpoints import Endpoints, EndpointsArgs
-from infra.filters import Filters, FiltersArgs
+from infra.filters import Filters, FiltersArgs, check_quota
 from infra.logs import FlowLogs, FlowLogsArgs, Logs, LogsArgs
 from infra.names import Names
 from infra.network import Ground, SealedNetwork, SealedNetworkArgs, existing_ground
@@ -47,9 +47,10 @@ def blueprint() -> None:
 def foundation(settings: Settings, opts: pulumi.ResourceOptions) -> Foundation:
     """The sealed network: logs first, so that no service makes a log group of its own."""
     names = Names.of(settings)
+    operators = settings.cluster.operator_access.cidrs
+    check_quota(settings.network.plan(), settings.network.s3_ranges, operators)
     logs = Logs(names.name, LogsArgs(names, log_groups(settings)), opts)
     ground = _ground(settings, opts)
-    operators = settings.cluster.operator_access.cidrs
     filters = Filters(names.name, FiltersArgs(names, ground, settings.network.s3_ranges, operators), opts)
     endpoints = Endpoints(names.name, EndpointsArgs(settings, ground, filters), opts)
     Resolving(names.name, ResolvingArgs(settings, ground.vpc, logs.groups[names.resolver_log_group]), opts)

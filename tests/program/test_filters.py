@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.filters import FLOWS, NACL_RULES_PER_DIRECTION, acls
+from infra.filters import FLOWS, NACL_RULES_PER_DIRECTION, acls, check_quota
+from infra.settings import SettingsError
 from infra.settings.addresses import Tier, plan
 from infra.settings.values import IPv4Network
 from sequester.readback.acl import Packet, passes
@@ -74,3 +75,11 @@ def test_every_subnet_has_its_tiers_acl(network: Any) -> None:
     tiers = {s.id: s.tier for s in network.observed.subnets}
     held = [Counter(tiers[subnet] for subnet in acl.subnets) for acl in network.observed.acls if not acl.default]
     assert sorted(held, key=str) == sorted(({tier: 2} for tier in Tier), key=str)
+
+
+def test_what_does_not_fit_the_quota_is_refused_before_anything_is_made() -> None:
+    made = plan(IPv4Network("10.42.0.0/16"), ["a", "b"])
+    ranges = [IPv4Network(f"52.{216 + i}.0.0/16") for i in range(16)]
+    check_quota(made, ranges[:14])
+    with pytest.raises(SettingsError, match="sandbox tier needs 21 network ACL rules, AWS allows 20"):
+        check_quota(made, ranges)
