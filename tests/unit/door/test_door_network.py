@@ -9,8 +9,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import pytest
 import trustme
@@ -235,6 +234,13 @@ def test_the_environment_s_proxies_are_not_used(lane: Lane, monkeypatch: pytest.
     assert len(lane.upstream.received) == 1
 
 
+@dataclass
+class Context:
+    """What Lambda hands over with an invocation."""
+
+    client_context: object | None
+
+
 class TestBrokeredCredentials:
     SECRET = "brokered" + "Zx81Kq27Lm34Np56"
 
@@ -263,7 +269,7 @@ class TestBrokeredCredentials:
         assert b"accept: text/plain" in second
 
     def test_it_is_in_no_record_and_no_log(self, brokered: Lane, capsys: pytest.CaptureFixture[str]) -> None:
-        serve(brokered.door, {"url": f"https://{HOST}/v1/x"}, SimpleNamespace(client_context={}))
+        serve(brokered.door, {"url": f"https://{HOST}/v1/x"}, Context({}))
         assert self.SECRET not in str(brokered.records())
         assert self.SECRET not in capsys.readouterr().out
 
