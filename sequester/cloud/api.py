@@ -30,7 +30,9 @@ class RefusedError(Exception):
     @property
     def gone(self) -> bool:
         """Whether the refusal says that the thing does not exist (any more)."""
-        return any(mark in self.code for mark in ("NotFound", "NoSuch", "NonExist", "DoesNotExist"))
+        return self.code == "404" or any(
+            mark in self.code for mark in ("NotFound", "NoSuch", "NonExist", "DoesNotExist")
+        )
 
 
 HOOKS = Installed(DEFAULT_ACCOUNT)

@@ -122,6 +122,33 @@ SHELVES = (
         makes={"Id": "rslvr-rc-{hex}", "OwnerId": "{account}", "AutodefinedReverse": "ENABLED"},
     ),
     Shelf(
+        # moto makes these two and can delete neither: an engine would never be rid of them.
+        "route53resolver",
+        "ResolverQueryLogConfig",
+        key=("Id",),
+        by={"ResolverQueryLogConfigId": "Id"},
+        verbs=_verbs("ResolverQueryLogConfig", change=""),
+        makes={
+            "Id": "rslvr-qlc-{hex}",
+            "Arn": f"{_RESOLVER}:resolver-query-log-config/rslvr-qlc-{{hex}}",
+            "OwnerId": "{account}",
+            "ShareStatus": "NOT_SHARED",
+            "Status": "CREATED",
+        },
+    ),
+    Shelf(
+        "route53resolver",
+        "ResolverQueryLogConfigAssociation",
+        key=("ResolverQueryLogConfigId", "ResourceId"),
+        verbs={
+            "AssociateResolverQueryLogConfig": "make",
+            "GetResolverQueryLogConfigAssociation": "show",
+            "ListResolverQueryLogConfigAssociations": "list",
+            "DisassociateResolverQueryLogConfig": "drop",
+        },
+        makes={"Id": "rslvr-qlcassoc-{hex}", "Status": "ACTIVE"},
+    ),
+    Shelf(
         "eks",
         "accessEntry",
         key=("clusterName", "principalArn"),
@@ -307,7 +334,7 @@ SHELVES = (
             },
             makes={"Id": "{hex}", "ETag": "E{hex}", "LastModifiedTime": _NOW},
         )
-        for record in ("ResponseHeadersPolicy", "CachePolicy", "OriginRequestPolicy")
+        for record in ("ResponseHeadersPolicy", "CachePolicy", "OriginRequestPolicy", "KeyGroup")
     ),
 )
 

@@ -161,6 +161,7 @@ def _run(program: Callable[[], None], monitor: RecordingMonitor, config: Mapping
     loop = asyncio.new_event_loop()
     try:
         asyncio.set_event_loop(loop)
+        loop.set_exception_handler(_say_nothing)
         loop.run_until_complete(run_in_stack(program))
     except Exception:
         if monitor.record.failures:
@@ -180,6 +181,10 @@ def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
     for task in waiting:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+
+
+def _say_nothing(_loop: asyncio.AbstractEventLoop, _context: Mapping[str, object]) -> None:
+    """After the first failure, those that waited for it have nothing to add."""
 
 
 def _as_run(record: Record) -> Run:

@@ -96,11 +96,8 @@ class Call:
         thing = cast(object, jmespath.search(self.at, answer)) if self.at else answer
         if thing is None:
             raise RefusedError("NotFound", f"{self.operation} answered without {self.at}")
-        found = (
-            shapes.outputs(cast(dict[str, object], thing), schema.outputs - set(self.without))
-            if isinstance(thing, dict)
-            else {}
-        )
+        wanted = (self.gives(aws, schema) | schema.outputs & {"tags"}) - set(self.without)
+        found = shapes.outputs(cast(dict[str, object], thing), wanted) if isinstance(thing, dict) else {}
         given = {name: shapes.plain(jmespath.search(path, thing)) for name, path in self.outputs.items()}
         return found | {name: value for name, value in given.items() if value is not None}
 

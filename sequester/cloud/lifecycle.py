@@ -64,6 +64,8 @@ def read(aws: Aws, kind: Kind, identity: str, state: Mapping[str, Plain]) -> Pro
         if refusal.gone:
             return None
         raise
+    if seen.get("state") in ("deleted", "deleting"):  # AWS shows some things for a while after they are gone
+        return None
     fresh = {name: value for name, value in seen.items() if not isinstance(state.get(name, value), dict | list)}
     same = {name for name, value in fresh.items() if same_document(value, state.get(name))}
     return dict(state) | {name: value for name, value in fresh.items() if name not in same}

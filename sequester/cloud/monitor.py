@@ -14,6 +14,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import get_project, get_stack
 
 from sequester.cloud import wire
+from sequester.cloud.api import RefusedError
 from sequester.cloud.wire import Props
 
 STACK = "pulumi:pulumi:Stack"
@@ -24,7 +25,10 @@ class CreateFailedError(Exception):
 
     def __init__(self, urn: str, said: Exception) -> None:
         kind, name = urn.split("::")[2].split("$")[-1], urn.split("::")[3]
-        super().__init__(f"{name} ({kind}): {said}")
+        why = (
+            str(said) if isinstance(said, RefusedError | LookupError) and not isinstance(said, KeyError) else repr(said)
+        )
+        super().__init__(f"{name} ({kind}): {why}")
         self.urn = urn
         self.said = said
 

@@ -18,6 +18,14 @@ FILES: dict[str, tuple[str, ...]] = {
     "secretsmanager": ("keys",),
     "ssm": ("keys",),
     "iam": ("identity",),
+    "lambda": ("lambdas",),
+    "signer": ("lambdas",),
+    "s3": ("storage",),
+    "dynamodb": ("storage",),
+    "sns": ("messaging",),
+    "sqs": ("messaging",),
+    "guardduty": ("messaging",),
+    "cloudfront": ("edge",),
 }
 """The files of this folder that hold a module's kinds (`aws:ec2/vpc:Vpc` is of the module `ec2`)."""
 

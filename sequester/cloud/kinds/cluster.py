@@ -136,9 +136,11 @@ _NODE_GROUP = {
 }
 
 
-@code(takes="labels taints scalingConfig updateConfig", gives="")
+@code(takes="labels taints scalingConfig updateConfig launchTemplate version releaseVersion")
 def change_group(aws: Aws, state: Props) -> None:
-    """What EKS changes in place; moto knows labels, taints and sizes."""
+    """What EKS changes in place; moto knows labels, taints and sizes, and no change of version."""
+    versions = {name: state[name] for name in ("launchTemplate", "version", "releaseVersion") if state.get(name)}
+    aws.keep("eks:nodegroupArn", str(state["arn"]), **versions)
     change: Props = {"scalingConfig": state["scalingConfig"]}
     if state.get("updateConfig"):
         change["updateConfig"] = state["updateConfig"]
@@ -188,14 +190,7 @@ NODE_GROUP = Kind(
         outputs={"arn": "nodegroupArn"},
         only=(),
     ),
-    changes=(
-        change_group,
-        Call(
-            "eks.update_nodegroup_version",
-            fixed={"clusterName": "{clusterName}", "nodegroupName": "{nodeGroupName}"},
-            only=("launchTemplate", "version", "releaseVersion"),
-        ),
-    ),
+    changes=(change_group,),
     delete=Call("eks.delete_nodegroup", names=_NODE_GROUP, only=("clusterName", "nodeGroupName")),
     id="{clusterName}:{nodeGroupName}",
     absent=frozenset({"resources"}),

@@ -88,6 +88,16 @@ LAUNCH_TEMPLATE = Kind(
 )
 
 _AT = "Instances[0]"
+
+
+@code()
+def terminate(aws: Aws, state: Props) -> None:
+    """AWS takes an instance's interface with it; moto leaves it in the subnet."""
+    aws.call("ec2.terminate_instances", InstanceIds=[state["id"]])
+    if state.get("primaryNetworkInterfaceId"):
+        aws.call("ec2.delete_network_interface", NetworkInterfaceId=state["primaryNetworkInterfaceId"])
+
+
 INSTANCE = Kind(
     "aws:ec2/instance:Instance",
     create=Call(
@@ -115,7 +125,7 @@ INSTANCE = Kind(
         tagged="instance",
     ),
     changes=(retag,),
-    delete=Call("ec2.terminate_instances", fixed={"InstanceIds": ["{id}"]}, only=()),
+    delete=terminate,
     computed={"arn": arn("instance")},
     absent=frozenset({"instanceLifecycle", "outpostArn", "passwordData", "publicIp", "spotInstanceRequestId"}),
 )

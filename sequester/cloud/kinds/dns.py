@@ -130,6 +130,7 @@ QUERY_LOG = Kind(
     delete=Call(
         "route53resolver.delete_resolver_query_log_config", fixed={"ResolverQueryLogConfigId": "{id}"}, only=()
     ),
+    declared_only=True,
 )
 QUERY_LOG_ASSOCIATION = Kind(
     "aws:route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation",
@@ -139,18 +140,25 @@ QUERY_LOG_ASSOCIATION = Kind(
         outputs={"id": "Id"},
     ),
     delete=Call(
-        "route53resolver.disassociate_resolver_query_log_config",
-        only=("resolverQueryLogConfigId", "resourceId"),
+        "route53resolver.disassociate_resolver_query_log_config", only=("resolverQueryLogConfigId", "resourceId")
     ),
+    declared_only=True,
 )
+_CREATE_RULE = Call("route53resolver.create_resolver_rule", fixed=_ASKED, at="ResolverRule", outputs={"id": "Id"})
+DNS_PORT = 53
+
+
+@code(takes="name domainName ruleType resolverEndpointId targetIps tags", gives="arn ownerId shareStatus")
+def create_rule(aws: Aws, state: Props) -> Props:
+    """A rule; the provider fills in the port and the protocol of plain DNS."""
+    targets = cast(list[Props], state.get("targetIps") or [])
+    plain = [{"port": DNS_PORT, "protocol": "Do53"} | target for target in targets]
+    return _CREATE_RULE(aws, {**state, "targetIps": plain or None}, RESOLVER_RULE.schema)
+
+
 RESOLVER_RULE = Kind(
     "aws:route53/resolverRule:ResolverRule",
-    create=Call(
-        "route53resolver.create_resolver_rule",
-        fixed=_ASKED,
-        at="ResolverRule",
-        outputs={"id": "Id"},
-    ),
+    create=create_rule,
     delete=Call("route53resolver.delete_resolver_rule", fixed={"ResolverRuleId": "{id}"}, only=()),
 )
 RESOLVER_RULE_ASSOCIATION = Kind(

@@ -60,6 +60,16 @@ EGRESS_ONLY = Kind(
     changes=(retag,),
     delete=Call("ec2.delete_egress_only_internet_gateway", fixed={"EgressOnlyInternetGatewayId": "{id}"}, only=()),
 )
+
+
+@code()
+def delete_nat(aws: Aws, state: Props) -> None:
+    """AWS takes the gateway's interface with it; moto leaves it in the subnet."""
+    aws.call("ec2.delete_nat_gateway", NatGatewayId=state["id"])
+    if state.get("networkInterfaceId"):
+        aws.call("ec2.delete_network_interface", NetworkInterfaceId=state["networkInterfaceId"])
+
+
 NAT = Kind(
     "aws:ec2/natGateway:NatGateway",
     create=Call(
@@ -75,7 +85,7 @@ NAT = Kind(
         tagged="natgateway",
     ),
     changes=(retag,),
-    delete=Call("ec2.delete_nat_gateway", fixed={"NatGatewayId": "{id}"}, only=()),
+    delete=delete_nat,
     absent=frozenset({"autoProvisionZones", "autoScalingIps", "regionalNatGatewayAddresses"})
     | {"regionalNatGatewayAutoMode", "routeTableId", "associationId", "publicIp"},
 )
