@@ -5,6 +5,7 @@
 """
 
 from sequester.readback.controls import CONTROLS, Control, Finding, check
-from sequester.readback.observe import Layout, NotFoundError, Observed, observe
+from sequester.readback.observe import NotFoundError, observe
+from sequester.readback.seen import Layout, Observed
 
 __all__ = ["CONTROLS", "Control", "Finding", "Layout", "NotFoundError", "Observed", "check", "observe"]

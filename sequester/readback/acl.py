@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_network
 from typing import Final, NamedTuple
 
 from infra.settings.addresses import Tier
-from sequester.readback.observe import AclSeen, Layout, Observed
+from sequester.readback.seen import AclSeen, Layout, Observed
 
 _OUT: Final = True
 _IN: Final = False

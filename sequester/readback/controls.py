@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from infra.settings.addresses import ENDPOINT_BLOCK_OF, Tier, endpoint_block
 from sequester.readback import acl
-from sequester.readback.observe import EndpointSeen, GroupSeen, Observed
+from sequester.readback.seen import EndpointSeen, GroupSeen, Observed
 
 Mistakes = Iterable[tuple[str, str]]
 """(id of the resource, what is wrong with it)."""
