@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -56,6 +56,31 @@ def cost(
         typer.echo(as_markdown(lines))
     else:
         console.print(table(lines))
+
+
+@app.command()
+def mirror(
+    images: Annotated[list[str], typer.Argument(help="repository=image, such as log-shipper=<image>@sha256:...")],
+    settings: Settings = SETTINGS_FILE,
+    tool: Annotated[Literal["skopeo", "crane"], typer.Option(help="what copies")] = "skopeo",
+    dry_run: Annotated[bool, typer.Option("--print", help="print a script to run elsewhere")] = False,
+) -> None:
+    """Copy the images that the sealed cluster pulls into its private registry, by digest, and check them there."""
+    from infra.settings import SettingsError
+    from sequester import mirror as mirroring
+    from sequester.standing import NoSettingsError, settings_of, stack_config
+
+    try:
+        given = settings_of(stack_config(settings))
+        copies = mirroring.plan(given, {name: image for name, _, image in (one.partition("=") for one in images)})
+        if dry_run:
+            typer.echo(mirroring.script(copies, tool), nl=False)
+            return
+        made = mirroring.run(copies, tool)
+        typer.echo(f"{len(made)} copied, {len(copies) - len(made)} there already")
+    except (mirroring.MirrorError, SettingsError, NoSettingsError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sequester.demo import code, network, records
+from sequester.demo import cluster, code, network, records
 from sequester.demo.scene import Scene
 
 
@@ -18,6 +18,7 @@ class Step:
 
 STEPS: Sequence[Step] = (
     Step("The network, as AWS describes it", "what stands is what was designed", network.play),
+    Step("The cluster and its tenants", "sandboxes run apart, without network or identity", cluster.play),
     Step("Untrusted code", "it computed, and reached nothing", code.play),
     Step("What was written", "open network.svg in a browser", records.play),
 )
