@@ -4,6 +4,7 @@ Prices are list prices of us-east-1 in USD, each with the page it was read from.
 requests) is listed with its unit price, and not added up.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -61,31 +62,39 @@ def _length(inputs: Inputs, key: str) -> int:
     return len(cast("list[object]", value)) if isinstance(value, list) else 0
 
 
-def _zones(inputs: Inputs) -> int:
+def _zones(inputs: Inputs) -> tuple[str, int]:
     if inputs.get("vpcEndpointType") != "Interface":
-        return 0  # gateway endpoints cost nothing
-    return max(_length(inputs, "subnetIds"), _length(inputs, "subnetConfigurations"))
+        return "endpoint", 0  # gateway endpoints cost nothing
+    return "endpoint", max(_length(inputs, "subnetIds"), _length(inputs, "subnetConfigurations"))
 
 
-def _nodes(inputs: Inputs) -> int:
+def _nodes(inputs: Inputs) -> tuple[str, int]:
+    """A group's desired nodes, at the price of its (first) instance type."""
     scaling = inputs.get("scalingConfig")
     desired = cast("Mapping[str, object]", scaling).get("desiredSize", 0) if isinstance(scaling, Mapping) else 0
-    return int(desired) if isinstance(desired, int | float) else 0
+    types = inputs.get("instanceTypes")
+    instance = str(cast("list[object]", types)[0]) if isinstance(types, list) and types else "node"
+    return instance, int(desired) if isinstance(desired, int | float) else 0
 
 
-COUNTS: Mapping[str, tuple[str, Callable[[Inputs], int]]] = {
-    "aws:ec2/vpcEndpoint:VpcEndpoint": ("endpoint", _zones),
-    "aws:eks/cluster:Cluster": ("cluster", lambda _: 1),
-    "aws:eks/nodeGroup:NodeGroup": ("m7i.large", _nodes),
-    "aws:kms/key:Key": ("key", lambda _: 1),
-    "aws:secretsmanager/secret:Secret": ("secret", lambda _: 1),
-    "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList": (
-        "domain",
-        lambda inputs: _length(inputs, "domains"),
-    ),
-    "aws:cloudwatch/dashboard:Dashboard": ("dashboard", lambda _: 1),
+def _one(price: str) -> Callable[[Inputs], tuple[str, int]]:
+    return lambda _: (price, 1)
+
+
+COUNTS: Mapping[str, Callable[[Inputs], tuple[str, int]]] = {
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _zones,
+    "aws:eks/cluster:Cluster": _one("cluster"),
+    "aws:eks/nodeGroup:NodeGroup": _nodes,
+    "aws:kms/key:Key": _one("key"),
+    "aws:secretsmanager/secret:Secret": _one("secret"),
+    "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList": lambda i: ("domain", _length(i, "domains")),
+    "aws:cloudwatch/dashboard:Dashboard": _one("dashboard"),
 }
-"""Resource type → (price, how many units one resource of it is)."""
+"""Resource type → (which price, how many units) of one resource of it."""
+
+
+def _price(key: str) -> Price:
+    return PRICES.get(key) or Price(f"{key}: not in the table of prices, not added up", 0.0, "hour", None, "–", "–")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +111,12 @@ class Line:
 
 def estimate(resources: Iterable[tuple[str, Inputs]]) -> list[Line]:
     """The standing cost of `(type, inputs)` pairs, dearest first; types without a standing price are left out."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for type_, inputs in resources:
         if type_ in COUNTS:
-            price, units = COUNTS[type_]
-            counts[price] = counts.get(price, 0) + units(inputs)
-    lines = [Line(PRICES[price], count) for price, count in counts.items() if count]
+            price, units = COUNTS[type_](inputs)
+            counts[price] += units
+    lines = [Line(_price(price), count) for price, count in counts.items() if count]
     return sorted(lines, key=lambda line: -line.monthly)
 
 

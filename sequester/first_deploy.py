@@ -1,6 +1,6 @@
 """What only an AWS account can confirm, each as a command to run after the first `pulumi up`.
 
-`{name}` and `{region}` stand for the stack's settings, `{vpc}` for the stack's output of that name.
+`{name}`, `{region}` and `{version}` stand for the stack's settings, `{vpc}` for the stack's output of that name.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,8 @@ CHECKS: Sequence[Check] = (
         "nodes-join",
         "that `aws:ResourceAccount` binds on `ec2:Describe*` and `ecr:GetAuthorizationToken` as the endpoint policies"
         " assume: else no node joins",
-        "aws eks describe-nodegroup --cluster-name {name} --nodegroup-name sandbox --query 'nodegroup.[status,health]'",
+        "aws eks describe-nodegroup --cluster-name {name} --nodegroup-name {name}-sandbox"
+        " --query 'nodegroup.[status,health]'",
         "`ACTIVE` and no issues",
     ),
     Check(
@@ -55,7 +56,7 @@ CHECKS: Sequence[Check] = (
     Check(
         "addon-versions",
         "that EKS still offers the pinned add-on versions",
-        "aws eks describe-addon-versions --kubernetes-version 1.34 --addon-name vpc-cni"
+        "aws eks describe-addon-versions --kubernetes-version {version} --addon-name vpc-cni"
         " --query 'addons[0].addonVersions[].addonVersion'",
         "the version of `cluster.addons`",
     ),
@@ -95,11 +96,13 @@ CHECKS: Sequence[Check] = (
 )
 
 
-def markdown(name: str = "sequester", region: str = "us-east-1", vpc: str = "vpc-0123456789abcdef0") -> str:
+def markdown(
+    name: str = "sequester", region: str = "us-east-1", version: str = "1.35", vpc: str = "vpc-0123456789abcdef0"
+) -> str:
     """The README's table; pipes do not occur in commands."""
     out = ["| check | why it is not certain before | run | you should see |", "|---|---|---|---|"]
     for check in CHECKS:
-        command = check.command.format(name=name, region=region, vpc=vpc)
+        command = check.command.format(name=name, region=region, version=version, vpc=vpc)
         quoted = f"`` {command} ``" if "`" in command else f"`{command}`"
         out.append(f"| {check.id} | {check.why} | {quoted} | {check.expect} |")
     return "\n".join(out)
