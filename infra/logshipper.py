@@ -83,7 +83,11 @@ def _pod(image: str) -> Json:
 
 
 def _configuration(log_group: str, region: str) -> str:
-    """Only tenants' containers are read: file names are `<pod>_<namespace>_<container>-<id>`."""
+    """Only tenants' containers are read: file names are `<pod>_<namespace>_<container>-<id>`.
+
+    Pod and namespace come from the file's name (`Use_Tag_For_Meta`: the API server is not asked), and a line that is
+    JSON goes below `event`, where it can claim neither: tripwires read `kubernetes`, `stream` and `event`.
+    """
     return f"""\
 [SERVICE]
     Flush        1
@@ -100,6 +104,15 @@ def _configuration(log_group: str, region: str) -> str:
     Mem_Buf_Limit     {_BUFFER_MEGABYTES}MB
     Skip_Long_Lines   on
     Refresh_Interval  5
+
+[FILTER]
+    Name                kubernetes
+    Match               container.*
+    Kube_Tag_Prefix     container.var.log.containers.
+    Use_Tag_For_Meta    on
+    Merge_Log           on
+    Merge_Log_Key       event
+    Keep_Log            off
 
 [OUTPUT]
     Name              cloudwatch_logs
