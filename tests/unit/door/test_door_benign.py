@@ -1,0 +1,46 @@
+"""Ordinary requests pass, with canaries and credentials looked for, and arrive as they were asked."""
+
+import base64
+import json
+
+import pytest
+from door_benign import BENIGN, Benign
+from door_lane import HOST, Lane, configuration, http, put_secret, rule
+
+from lambda_proxy.handler import Clients
+from lambda_proxy.parse import METHODS
+
+
+@pytest.fixture(scope="module")
+def secrets(clients: Clients) -> tuple[str, str]:
+    return (
+        put_secret(
+            clients, "benign/canaries", json.dumps({"hex": "0badc0de" * 4, "text": "benign-lane-" + "Tz19Kd83Wm20"})
+        ),
+        put_secret(clients, "benign/credential", "benign-credential-" + "Rk57Np31"),
+    )
+
+
+@pytest.mark.parametrize("benign", BENIGN, ids=lambda benign: benign.name)
+def test_an_ordinary_request_passes(lane: Lane, benign: Benign, secrets: tuple[str, str]) -> None:
+    types = ["application/json", "text/plain", "text/csv", "text/markdown", "application/xml", "image/png"]
+    types += ["application/x-www-form-urlencoded", "multipart/form-data"]
+    wide = rule(methods=sorted(METHODS), paths=["/*"], query=["*"], content_types=types)
+    credential = {"secret": secrets[1], "header": "Authorization", "prefix": "Bearer "}
+    lane.configure(configuration(allow=[wide], canaries=secrets[0], credentials={"brokered.example.test": credential}))
+    if benign.method == "HEAD":
+        lane.upstream.reply = http(b"")
+    answer = lane.fetch(
+        f"https://{HOST}{benign.target}",
+        method=benign.method,
+        headers=dict(benign.headers),
+        body_b64=base64.b64encode(benign.body).decode(),
+    )
+    assert answer.get("status") == 200, answer
+    (received,) = lane.upstream.received
+    assert received.startswith(f"{benign.method} {benign.target} HTTP/1.1\r\n".encode())
+    assert received.endswith(b"\r\n\r\n" + benign.body)
+
+
+def test_the_table_is_large_and_names_each_request_once() -> None:
+    assert len({benign.name for benign in BENIGN}) == len(BENIGN) >= 60
