@@ -120,7 +120,7 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
             inputs = wire.decode(request.properties)
             if request.preview:
                 foreseen = self._target.rehearse(inputs, request.urn) if self._target else inputs
-                return provider_pb2.CreateResponse(properties=_for_engine(foreseen))
+                return provider_pb2.CreateResponse(properties=_for_engine(_without_identity(foreseen)))
             live = self._reach().make(inputs, request.urn, request.timeout)
             return provider_pb2.CreateResponse(id=identity(inputs), properties=_for_engine(live))
 
@@ -191,6 +191,18 @@ def _as_in(known: object, live: object) -> object:
         same_length = len(cast(list[object], known)) == len(cast(list[object], live))
         return [_as_in(a, b) for a, b in pairs] if same_length else cast(list[object], live)
     return live
+
+
+def _without_identity(rehearsed: Json) -> Json:
+    """A rehearsed object without what a dry run makes up: the real one's uid, time and version will be others.
+
+    They are left out rather than unknown: one unknown in `metadata` would hide the name, which is known.
+    """
+    if wire.unknown_anywhere(rehearsed):  # it was not rehearsed at all
+        return rehearsed
+    made_up = ("uid", "resourceVersion", "creationTimestamp", "managedFields")
+    meta = {key: value for key, value in cast(Json, rehearsed["metadata"]).items() if key not in made_up}
+    return {key: value for key, value in rehearsed.items() if key != "status"} | {"metadata": meta}
 
 
 def _importable(live: Json) -> Json:

@@ -8,13 +8,14 @@ from uuid import uuid4
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
+import trustme
 import yaml
 from pulumi import automation as auto
 
 import tools
 from sequester.cloud import kubernetes_provider, plugin
 from sequester.cloud.control_plane import EXECUTABLES, ControlPlane
-from sequester.cloud.kubernetes_api import Json
+from sequester.cloud.kubernetes_api import Json, KubernetesApi
 
 pytestmark = [pytest.mark.lane("engine", "pulumi", *EXECUTABLES), pytest.mark.xdist_group("engine")]
 
@@ -290,10 +291,39 @@ def test_an_existing_object_is_read(deployment: Deployment) -> None:
     stack.destroy()
 
 
+def test_an_unknown_value_stays_unknown_in_a_preview_and_is_applied_in_the_update(deployment: Deployment) -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    def program() -> None:
+        made = k8s.core.v1.Namespace("ns", metadata={"name": deployment.namespace})
+        made.metadata.apply(lambda meta: seen.append((meta.name, meta.uid)))
+        made.status.apply(lambda status: seen.append(("status", str(status))))
+        uid = made.metadata.apply(lambda meta: str(meta.uid))
+        held = k8s.core.v1.ConfigMap(
+            "held", metadata={"name": "held", "namespace": deployment.namespace}, data={"uid": uid, "fixed": "1"}
+        )
+        pulumi.export("held", held.data)
+
+    stack = deployment.stack(program)
+    assert stack.preview().change_summary == {"create": 3}
+    assert seen == [(deployment.namespace, None)]  # the name is known; a uid that a dry run made up is not passed on
+    outputs = stack.up().outputs
+    live = deployment.read("Namespace", deployment.namespace)
+    assert live is not None
+    assert outputs["held"].value == {"uid": live["metadata"]["uid"], "fixed": "1"}  # type: ignore[index]
+
+
+NOBODY = KubernetesApi("https://127.0.0.1:1", trustme.CA().cert_pem.bytes().decode(), "x").kubeconfig()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "kubeconfig: is no YAML"), (None, r"SEQUESTER_KUBECONFIG=.*: No such file.*: name a kubeconfig file")],
-    ids=["malformed", "missing"],
+    [
+        ("{", "kubeconfig: is no YAML"),
+        (NOBODY, "the API server cannot be reached: .*port=1"),
+        (None, r"SEQUESTER_KUBECONFIG=.*: No such file.*: name a kubeconfig file"),
+    ],
+    ids=["malformed", "unreachable", "missing"],
 )
 def test_a_bad_kubeconfig_fails_with_one_clear_line(deployment: Deployment, text: str | None, said: str) -> None:
     kubeconfig = deployment.folder / "kubeconfig"
