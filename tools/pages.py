@@ -1,4 +1,4 @@
-"""`make docs`: write the generated parts of the README anew, from the tables that the code itself uses.
+"""`make docs`: write the generated parts of the README and of docs/ anew, from the tables that the code itself uses.
 
 A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; a test fails when one is out of date.
 """
@@ -7,19 +7,21 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sequester import cost, first_deploy
+from sequester import cost, first_deploy, rights
 from sequester.cli import SETTINGS_FILE
 from sequester.readback import CONTROLS
+from sequester.readback.cluster import CLUSTER_CONTROLS
 from sequester.standing import stand_up
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+PAGES = (README, ROOT / "docs" / "who-may-do-what.md")
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 
 def controls() -> str:
-    """One row a control of the network."""
-    rows = (f"| {control.protects} | {control.claim} | `{control.id}` |" for control in CONTROLS)
+    """One row a control of the network, then of the cluster."""
+    rows = (f"| {control.protects} | {control.claim} | `{control.id}` |" for control in (*CONTROLS, *CLUSTER_CONTROLS))
     return "\n".join(["| what holds | claim | check |", "|---|---|---|", *rows])
 
 
@@ -33,6 +35,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "controls": controls,
     "cost": standing_cost,
     "first-deploy": first_deploy.markdown,
+    "rights": rights.rights,
+    "admission": rights.admission,
 }
 
 
@@ -42,8 +46,9 @@ def renewed(page: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the README in place."""
-    README.write_text(renewed(README.read_text()))
+    """Rewrite the pages in place."""
+    for page in PAGES:
+        page.write_text(renewed(page.read_text()))
 
 
 if __name__ == "__main__":

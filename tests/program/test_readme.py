@@ -1,8 +1,13 @@
-"""The README says what the code does: its generated parts are current."""
+"""The README and docs say what the code does: their generated parts are current."""
 
-from tools.pages import README, renewed
+from pathlib import Path
+
+import pytest
+
+from tools.pages import PAGES, renewed
 
 
-def test_generated_parts_are_current() -> None:
-    page = README.read_text()
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_generated_parts_are_current(path: Path) -> None:
+    page = path.read_text()
     assert renewed(page) == page, "run `make docs`"
