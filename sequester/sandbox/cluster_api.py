@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import kubernetes
@@ -110,17 +110,14 @@ class ClusterApi:
         )
         with contextlib.closing(changes):
             while (change := self._asked(lambda: next(changes, None))) is not None:
-                yield _pod(change["raw_object"])
+                pod = _pod(change["raw_object"])
+                yield replace(pod, deleting=True) if change["type"] == "DELETED" else pod
 
     def attach(self, namespace: str, pod: str, container: str) -> "Attached":
         call = _K8S.client.CoreV1Api(self._client()).connect_get_namespaced_pod_attach
         asked = {"container": container, "stdin": True, "stdout": True, "stderr": True, "tty": False}
         return Attached(
-            self._asked(
-                lambda: _K8S.stream.stream(
-                    call, pod, namespace, **asked, _preload_content=False, binary=True, capture_all=False
-                )
-            )
+            self._asked(lambda: _K8S.stream.stream(call, pod, namespace, **asked, _preload_content=False, binary=True))
         )
 
     def _create(self, call: Any, namespace: str, body: Manifest) -> bool:

@@ -142,8 +142,10 @@ class KubernetesBackend:
     def ending(self, place: Place) -> str:
         """Why the pod's container ended, waiting a moment for the kubelet to say so; '' when it does not."""
         selector = f"{pods.WARM_LABEL}=true" if not place.job else f"{pods.RUN_LABEL}={place.job.removeprefix('run-')}"
+        if place.pod.name not in {pod.name for pod in self._api.pods(self._settings.namespace, selector)}:
+            return ""  # evicted, or deleted by someone else
         for pod in self._api.watch_pods(self._settings.namespace, selector, ENDING_SECONDS):
-            if pod.name == place.pod.name and pod.ended:
+            if pod.name == place.pod.name and (pod.ended or pod.deleting):
                 return pod.ended
         return ""
 

@@ -1,0 +1,299 @@
+"""Runs on a real API server, under the deployment's own rights and admission: Jobs, attach, warm pods, endings."""
+
+import base64
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import kubelet as node
+import pytest
+from kubernetes import client
+from tenants import REPOSITORIES, SITE
+
+import tools
+from infra.labels import POOL_LABEL, SANDBOX_TAINT
+from infra.settings.cluster import ClusterSettings
+from infra.settings.tenants import TenantSettings
+from infra.workloads import objects
+from sequester import IsolatedExecutor
+from sequester.cloud import control_plane as planes
+from sequester.cloud.control_plane import ControlPlane, wait_for
+from sequester.cloud.kubernetes_api import Json, KubernetesApi
+from sequester.sandbox import bubblewrap, cgroup, local, pods
+from sequester.sandbox.cluster_api import ClusterApi
+from sequester.sandbox.errors import MemoryExceeded, SandboxLost, SandboxUnavailable, TimedOut
+from sequester.sandbox.kubernetes import KubernetesBackend
+from sequester.sandbox.task import Limits
+
+pytestmark = [
+    pytest.mark.lane("cluster", *planes.EXECUTABLES, "bwrap", "root"),
+    pytest.mark.xdist_group("sandbox-cluster"),
+]
+
+TENANT, NODE = "runs", "node-a"
+IMAGE = f"{REPOSITORIES}/sandbox@sha256:" + "0" * 64
+PODS = f"/api/v1/namespaces/{TENANT}-sandbox/pods"
+LIMITS = Limits(timeout_seconds=20, memory_bytes=96 << 20, disk_bytes=16 << 20)
+
+# What PSA admits and our policies do not: told apart from a pod of ours by its aliases alone.
+FORBIDDEN: Json = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "forbidden", "namespace": f"{TENANT}-sandbox"},
+    "spec": {
+        **pods.pod_spec(pods.PodSettings(TENANT, IMAGE), LIMITS, "Never"),
+        "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["x.test"]}],
+    },
+}
+
+
+class Container:
+    """A container as the test kubelet runs it: the image's entrypoint behind bubblewrap, in a cgroup with a limit.
+
+    As the kubelet does since 1.28, an out-of-memory kill takes the whole container (memory.oom.group).
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        machine = local.machine()
+        words = bubblewrap.arguments(machine.bwrap, machine.guest, machine.python, limits, (), None)
+        self._process = local._start(words, local.FIRST_UID, None)
+        self.stdin, self.stdout, self.stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        self.oom_killed = False
+        self._group = cgroup.Cgroup(machine.cgroups, cgroup.new_name()) if machine.cgroups else None
+        if self._group:
+            self._group.limit(limits)
+            self._enter(self._group)
+
+    def _enter(self, group: cgroup.Cgroup) -> None:
+        def inner() -> int | None:
+            found = subprocess.run(["pgrep", "-P", str(self._process.pid)], capture_output=True, check=False).stdout
+            return int(found) if found else None
+
+        group.add(wait_for(inner, "bubblewrap's child"))
+        threading.Thread(target=self._end_as_a_group, args=(group,), daemon=True).start()
+
+    def _end_as_a_group(self, group: cgroup.Cgroup) -> None:
+        while self._process.poll() is None:
+            if group.memory_kills():
+                self.oom_killed = True
+                self._process.kill()
+            time.sleep(0.02)
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = self._process.wait(timeout)
+        if self._group:
+            group, self._group = self._group, None
+            self.oom_killed = self.oom_killed or bool(group.memory_kills())
+            group.remove()
+        return code
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def run_container(container: Json, pod: Json) -> node.Running:
+    return Container(LIMITS)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A control plane with one sandbox node and one tenant."""
+
+    plane: ControlPlane
+    agent: KubernetesApi
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        planes.running(tools.find, nodes=(NODE,), service_cidr="172.20.0.0/16") as plane,
+    ):
+        patch.setattr(
+            node, "_WATCH_SECONDS", 5
+        )  # a node's watch, which nothing else ends, keeps the server from stopping
+        items = objects(SITE, ClusterSettings(), {TENANT: TenantSettings()})
+        admission = [item for item in items if "AdmissionPolicy" in str(item["kind"])]
+        for item in (item for item in items if item not in admission):
+            plane.admin.apply(item, manager="tests")
+        agent = plane.service_account(f"{TENANT}-agent", "agent")  # with the policies on, only kubelets get one
+        for item in admission:
+            plane.admin.apply(item, manager="tests")
+        until(lambda: plane.admin.request("POST", PODS, FORBIDDEN, query={"dryRun": "All"}).status == 403, "admission")
+        labels = {POOL_LABEL: "sandbox"}
+        taints = [{"key": SANDBOX_TAINT, "value": "true", "effect": "NoSchedule"}]
+        with node.joined(plane, NODE, runner=run_container, labels=labels, taints=taints):
+            yield Cluster(plane, agent)
+
+
+@pytest.fixture(scope="module")
+def plane(cluster: Cluster) -> ControlPlane:
+    return cluster.plane
+
+
+@pytest.fixture(scope="module")
+def api(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> ClusterApi:
+    """The cluster as the tenant's agent sees it: with its service account's token, and no other rights."""
+    authority = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.write_text(cluster.agent.ca_pem)
+    configuration: Any = client.Configuration()
+    configuration.host = cluster.agent.server
+    configuration.ssl_ca_cert = str(authority)
+    configuration.api_key = {"authorization": f"Bearer {cluster.agent.token}"}
+    return ClusterApi(configuration)
+
+
+def backend(api: ClusterApi, **options: Any) -> IsolatedExecutor:
+    settings = pods.PodSettings(TENANT, IMAGE, cpu="100m")
+    options = {"start_seconds": 30, **options}
+    return IsolatedExecutor(KubernetesBackend(api, settings, LIMITS, **options), limits=LIMITS)
+
+
+@pytest.fixture
+def executor(api: ClusterApi, plane: ControlPlane) -> Iterator[IsolatedExecutor]:
+    with backend(api) as made:
+        yield made
+    until(lambda: left(plane) == [], "nothing is left")
+
+
+def until(condition: Callable[[], bool], named: str, *, seconds: float = 20) -> None:
+    wait_for(lambda: condition() or None, named, seconds=seconds)
+
+
+def left(plane: ControlPlane) -> list[str]:
+    """Jobs, pods and Leases that are still in the sandbox namespace."""
+    namespace = f"/namespaces/{TENANT}-sandbox"
+    paths = (
+        f"/apis/batch/v1{namespace}/jobs",
+        f"/api/v1{namespace}/pods",
+        f"/apis/coordination.k8s.io/v1{namespace}/leases",
+    )
+    found: list[str] = []
+    for path in paths:
+        items: Any = plane.admin.request("GET", path).or_raise()["items"]
+        found += [f"{path.rsplit('/', 1)[1]}/{item['metadata']['name']}" for item in items]
+    return [name for name in found if "warm" not in name]
+
+
+def test_the_same_call(executor: IsolatedExecutor) -> None:
+    result = executor.run_untrusted_code(
+        "import sys\nprint('out'); print('err', file=sys.stderr)\nopen('f', 'w').write('x')\nresult = sum(data['xs'])",
+        {"xs": [1, 2]},
+    )
+    assert (result.value, result.stdout, result.stderr, dict(result.files)) == (3, "out\n", "err\n", {"f": b"x"})
+    assert result.usage.enforcement == "kubernetes"
+
+
+def test_attempts_arrive_as_events(executor: IsolatedExecutor) -> None:
+    result = executor.run_untrusted_code(
+        "import socket\ntry: socket.create_connection(('192.0.2.1', 443))\nexcept PermissionError: result = 'refused'"
+    )
+    assert result.value == "refused"
+    assert [attempt.target for attempt in result.attempts] == ["192.0.2.1:443"]
+
+
+def test_five_megabytes_each_way(executor: IsolatedExecutor) -> None:
+    text = base64.b64encode(bytes(range(256)) * 16384).decode()
+    assert executor.run_untrusted_code("result = data", text).value == text
+
+
+def test_many_at_once(executor: IsolatedExecutor) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        values = pool.map(lambda number: executor.run_untrusted_code("result = data * 2", number).value, range(8))
+        assert list(values) == [0, 2, 4, 6, 8, 10, 12, 14]
+
+
+def test_out_of_memory_is_the_kubelets_word(executor: IsolatedExecutor) -> None:
+    with pytest.raises(MemoryExceeded, match="96 MiB"):
+        executor.run_untrusted_code("kept = []\nwhile True: kept.append(bytearray(1 << 20))")
+
+
+def test_timeout(executor: IsolatedExecutor) -> None:
+    with pytest.raises(TimedOut):
+        executor.run_untrusted_code("while True: pass", timeout=0.5)
+
+
+def test_an_evicted_run_is_a_lost_run(executor: IsolatedExecutor, plane: ControlPlane) -> None:
+    def evict(_stream: str, _piece: bytes) -> None:
+        plane.admin.request("DELETE", f"{PODS}/{running(plane)[0]}", {"gracePeriodSeconds": 0}).or_raise()
+
+    with pytest.raises(SandboxLost) as caught:
+        executor.run_untrusted_code("import time\nprint('up', flush=True)\ntime.sleep(15)", on_output=evict)
+    assert caught.value.result.stdout == "up\n"
+
+
+def test_a_second_start_of_the_same_run_is_refused(executor: IsolatedExecutor) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(executor.run_untrusted_code, "import time; time.sleep(3); result = 1", run="same")
+        time.sleep(1.5)
+        with pytest.raises(SandboxLost, match="run same was started before"):
+            executor.run_untrusted_code("result = 2", run="same")
+        assert first.result().value == 1
+
+
+def test_a_retry_takes_over_a_job_that_no_one_attached_to(executor: IsolatedExecutor, api: ClusterApi) -> None:
+    settings = pods.PodSettings(TENANT, IMAGE, cpu="100m")
+    assert api.create_job(settings.namespace, pods.job(settings, LIMITS, "again", 30))
+    assert executor.run_untrusted_code("result = 'taken over'", run="again").value == "taken over"
+
+
+def test_what_admission_refuses_is_said(api: ClusterApi) -> None:
+    settings = pods.PodSettings(TENANT, "docker.io/library/python@sha256:" + "0" * 64)
+    made = IsolatedExecutor(KubernetesBackend(api, settings, LIMITS, start_seconds=3), limits=LIMITS)
+    with pytest.raises(SandboxUnavailable) as caught:
+        made.run_untrusted_code("pass")
+    assert "\n" not in str(caught.value)
+
+
+def test_another_tenants_namespace_is_refused(api: ClusterApi) -> None:
+    made = IsolatedExecutor(KubernetesBackend(api, pods.PodSettings("other", IMAGE), LIMITS), limits=LIMITS)
+    with pytest.raises(SandboxUnavailable, match=r"\(403\)"):
+        made.run_untrusted_code("pass")
+
+
+@pytest.fixture
+def warm(plane: ControlPlane) -> Iterator[None]:
+    settings = pods.PodSettings(TENANT, IMAGE, cpu="100m")
+    plane.admin.apply(pods.warm_pool(settings, LIMITS, 2), manager="tests")  # type: ignore[arg-type]
+    until(lambda: len(ready(plane)) == 2, "the warm pool")
+    yield
+    namespace = f"{TENANT}-sandbox"
+    plane.admin.request(
+        "DELETE",
+        f"/apis/apps/v1/namespaces/{namespace}/deployments/warm-sandboxes",
+        {"propagationPolicy": "Foreground"},
+    ).or_raise()
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    gone = {**deployment, "metadata": {"name": "warm-sandboxes", "namespace": namespace}}
+    until(lambda: plane.admin.read(gone) is None and ready(plane) == [], "the pool is gone")
+
+
+def ready(plane: ControlPlane) -> list[str]:
+    return running(plane, {"labelSelector": f"{pods.WARM_LABEL}=true"})
+
+
+def running(plane: ControlPlane, query: dict[str, str] | None = None) -> list[str]:
+    items: Any = plane.admin.request("GET", PODS, query=query).or_raise()["items"]
+    return [item["metadata"]["name"] for item in items if item["status"]["phase"] == "Running"]
+
+
+def test_a_warm_pod_serves_once_and_is_replaced(api: ClusterApi, plane: ControlPlane, warm: None) -> None:
+    before = set(ready(plane))
+    with backend(api, warm=True) as executor:
+        assert executor.run_untrusted_code("result = 1").value == 1
+    until(lambda: len(ready(plane)) == 2 and len(set(ready(plane)) - before) >= 1, "a new one")
+    until(lambda: left(plane) == [], "nothing is left")
+
+
+def test_two_agents_never_share_a_warm_pod(api: ClusterApi, warm: None) -> None:
+    code = "import os\nresult = os.path.exists('/tmp/seen')\nopen('/tmp/seen', 'w')"
+    with backend(api, warm=True) as executor, ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(executor.run_untrusted_code, code) for _ in range(4)]
+        assert [run.result().value for run in runs] == [False] * 4
