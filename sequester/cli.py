@@ -46,11 +46,16 @@ def cost(
     """What the stack of these settings costs a month before any traffic, counted on what the program declares."""
     from sequester.cost import estimate, table
     from sequester.cost import markdown as as_markdown
+    from sequester.demo import EXPECTED
     from sequester.standing import stand_up
 
     console = Console()
-    with console.status("running the program in the embedded cloud"):
-        run = stand_up(settings)
+    try:
+        with console.status("running the program in the embedded cloud"):
+            run = stand_up(settings)
+    except EXPECTED as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
     lines = estimate((resource.type, resource.inputs) for resource in run.resources)
     if markdown:
         typer.echo(as_markdown(lines))

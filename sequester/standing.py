@@ -28,8 +28,9 @@ def stack_config(path: Path) -> Mapping[str, object]:
     """The `config:` of a stack's settings file, `project:key` → value."""
     try:
         found = cast(object, yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
-        raise NoSettingsError(f"{path}: is no YAML: {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise NoSettingsError(f"{path}: is no YAML ({said}): begin with Pulumi.dev.yaml") from None
     config = cast(Mapping[str, object], found).get("config") if isinstance(found, Mapping) else None
     if not isinstance(config, Mapping):
         raise NoSettingsError(f"{path}: has no `config:` with sequester:network in it: begin with Pulumi.dev.yaml")
@@ -39,7 +40,8 @@ def stack_config(path: Path) -> Mapping[str, object]:
 def settings_of(config: Mapping[str, object]) -> Settings:
     """The settings that the program will read from this configuration. Raises SettingsError."""
     own = {key.partition(":")[2]: value for key, value in config.items() if key.startswith("sequester:")}
-    return parse(own | {"region": config.get("aws:region")})
+    region = config.get("aws:region")
+    return parse(own if region is None else own | {"region": region})
 
 
 @contextmanager

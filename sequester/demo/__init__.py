@@ -47,10 +47,10 @@ def tell(path: Path, out: Path, console: Console) -> int:
                 observed = observe(here.cloud.client, Layout.of(settings))
             failures = _play(Scene(settings, here, observed, out, console))
     except EXPECTED as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
     for line in failures:
-        console.print(f"✗ {line}", style="red", markup=False, highlight=False)
+        console.print(f"✗ {line}", style="red", markup=False, highlight=False, soft_wrap=True)
     took = time.monotonic() - began
     console.print(
         f"{'every step holds' if not failures else f'{len(failures)} failures'} ({took:.1f} s); see {out}/",
@@ -66,7 +66,7 @@ def _play(scene: Scene) -> list[str]:
         try:
             said = step.play(scene)
         except NotShownError as error:
-            scene.console.print(f"not shown on this machine: {error}", style="yellow", markup=False)
+            scene.console.print(f"not shown on this machine: {error}", style="yellow", markup=False, soft_wrap=True)
             continue
         failures += said
         if not said:
