@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from infra.settings.door import AllowRule, Budget, Credential
+from infra.settings.door import AllowRule, Budget, Credential, SecretName
 from infra.settings.images import ImageDigest
 from infra.settings.quantities import Bytes, Cores, amount, times
 
@@ -65,6 +65,8 @@ class TenantSettings(_Frozen):
     allow: tuple[AllowRule, ...] = ()
     budget: Budget = Budget()
     credentials: Mapping[str, Credential] = Field(default_factory=dict[str, Credential])
+    canaries: SecretName | None = None
+    """Name of a secret that holds {id: canary}: values planted among the tenant's data, which must not leave."""
 
     @model_validator(mode="after")
     def _one_fits(self) -> "TenantSettings":

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from sequester.cloud.api import Aws, RefusedError
+from sequester.cloud.bucket_policies import read_apart_from_conditions
 from sequester.cloud.kind import Call, Kind, code
 from sequester.cloud.wire import Asset, Plain, Props
 
@@ -16,6 +17,7 @@ from sequester.cloud.wire import Asset, Plain, Props
 )
 def create_bucket(aws: Aws, state: Props) -> Props:
     """A bucket; us-east-1 takes no location constraint."""
+    read_apart_from_conditions()
     if not state.get("bucket"):
         raise RefusedError("MissingParameter", "bucket: give a name; names are chosen here, never made up")
     where = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
