@@ -58,9 +58,8 @@ def test_the_functions_read_what_the_program_writes(tmp_path: Path) -> None:
 
 
 def test_the_settings_reach_the_functions(tmp_path: Path) -> None:
-    settings = TripwireSettings(
-        response="isolate", actions_per_hour=3, dry_run=True, never_touch=("i-0123456789abcdef0",)
-    )
+    spared = "i-0123456789abcdef0"
+    settings = TripwireSettings(response="isolate", actions_per_hour=3, dry_run=True, never_touch=(spared,))
     (tmp_path / CONFIG_FILE).write_text(configuration(response_args(settings=settings)))
     read = load(tmp_path)
     assert (read.level, read.actions_per_hour, read.dry_run) == ("isolate", 3, True)
