@@ -43,6 +43,19 @@ HOOKS = Installed(DEFAULT_ACCOUNT)
 def client(service: str, region: str, endpoint: str | None = None) -> "BaseClient":
     """A boto3 client, kept for the life of the process (making one costs a tenth of a second)."""
     HOOKS.install()
+    made = _new(service, region, endpoint)
+    if endpoint is None:
+        made.meta.events.register_first("before-call", _refuse_when_closed)
+    return made
+
+
+def _refuse_when_closed(**_: object) -> None:
+    """A client that is kept beyond its cloud must not reach for the real one."""
+    if HOOKS.store is None:
+        raise RefusedError("Closed", "the embedded cloud that this client belongs to is closed")
+
+
+def _new(service: str, region: str, endpoint: str | None) -> "BaseClient":
     session = _session()
     return cast("BaseClient", session.client(service, region_name=region, endpoint_url=endpoint))  # pyright: ignore[reportCallIssue, reportUnknownMemberType, reportArgumentType]
 

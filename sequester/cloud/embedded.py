@@ -118,7 +118,7 @@ class EmbeddedCloud:
         first resource that could not be made, and whatever the program itself raises.
         """
         edit = edit or Edit()
-        monitor = RecordingMonitor(self, edit.change, progress or (lambda _: None))
+        monitor = RecordingMonitor(self, edit.change, progress or (lambda _: None), PROJECT, stack)
 
         def whole() -> None:
             program()
@@ -156,31 +156,20 @@ def _run(program: Callable[[], None], monitor: RecordingMonitor, config: Mapping
     settings.ROOT.set(_Stack())  # type: ignore[arg-type]
     mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=False, monitor=monitor)
     settings.ROOT.set(None)
+    settings.SETTINGS.outputs = set()  # pyright: ignore[reportAttributeAccessIssue]  else a failed run's are awaited
+    settings.SETTINGS.package_refs = {}  # pyright: ignore[reportAttributeAccessIssue]
     text = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     runtime.set_all_config(text)
-    loop = asyncio.new_event_loop()
     try:
-        asyncio.set_event_loop(loop)
-        loop.set_exception_handler(_say_nothing)
-        loop.run_until_complete(run_in_stack(program))
+        with asyncio.Runner() as runner:  # on a failure too, it waits for what is under way in other threads
+            runner.get_loop().set_exception_handler(_say_nothing)
+            runner.run(run_in_stack(program))
     except Exception:
         if monitor.record.failures:
             raise monitor.record.failures[0] from monitor.record.failures[0].said
         raise
-    finally:
-        _end_tasks(loop)
-        asyncio.set_event_loop(None)
-        loop.close()
     if monitor.record.failures:
         raise monitor.record.failures[0]
-
-
-def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """After a failure Pulumi leaves registrations waiting for one another: end them, or Python complains of each."""
-    waiting = asyncio.all_tasks(loop)
-    for task in waiting:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
 
 
 def _say_nothing(_loop: asyncio.AbstractEventLoop, _context: Mapping[str, object]) -> None:

@@ -11,7 +11,6 @@ from typing import Protocol
 from google.protobuf import empty_pb2
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import get_project, get_stack
 
 from sequester.cloud import wire
 from sequester.cloud.api import RefusedError
@@ -84,8 +83,11 @@ class Record:
 class RecordingMonitor(MockMonitor):
     """Pulumi's mock monitor with our makers behind it; the SDK calls it from many threads."""
 
-    def __init__(self, maker: Maker, change: Change, progress: Callable[[Recorded], None]) -> None:
+    def __init__(
+        self, maker: Maker, change: Change, progress: Callable[[Recorded], None], project: str, stack: str
+    ) -> None:
         super().__init__(_Unused())
+        self._root = f"urn:pulumi:{stack}::{project}"
         self.record = Record()
         self._maker = maker
         self._change = change
@@ -96,7 +98,7 @@ class RecordingMonitor(MockMonitor):
         """The URN that the real engine gives: the whole chain of parents' types, without the stack's."""
         above = parent.split("::")[2] if parent else STACK
         chain = type_ if above == STACK else f"{above}${type_}"
-        return "::".join([f"urn:pulumi:{get_stack()}", get_project(), chain, name])
+        return f"{self._root}::{chain}::{name}"
 
     def RegisterResource(  # noqa: N802
         self, request: resource_pb2.RegisterResourceRequest
