@@ -61,6 +61,18 @@ CHECKS: Sequence[Check] = (
         "the version of `cluster.addons`",
     ),
     Check(
+        "control-plane-role",
+        "that EKS is content with a role of reads instead of its managed policy",
+        "aws eks describe-cluster --name {name} --query 'cluster.[status,health.issues]'",
+        "`ACTIVE` and no issues",
+    ),
+    Check(
+        "coredns-answers",
+        "that EKS's build of CoreDNS takes the Corefile (its `template` plugin answers NXDOMAIN)",
+        "kubectl -n kube-system get pods -l k8s-app=kube-dns",
+        "every pod `Running` and ready",
+    ),
+    Check(
         "dns-fails-closed",
         "that a DNS Firewall which cannot answer blocks",
         "aws route53resolver get-firewall-config --resource-id {vpc} --query 'FirewallConfig.FirewallFailOpen'",

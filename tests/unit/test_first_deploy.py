@@ -18,7 +18,8 @@ def test_the_command_is_one_of_aws(check: Check) -> None:
     model = botocore.session.get_session().get_service_model(service)
     camel = "".join(part.capitalize() for part in operation.split("-"))
     name = next(n for n in model.operation_names if n.lower() == camel.lower())
-    members = {m.lower() for m in model.operation_model(name).input_shape.members}
+    shape = model.operation_model(name).input_shape
+    members = {m.lower() for m in shape.members} if shape else set()
     given = [option.removeprefix("--") for option in options if option.startswith("--")]
     for option in given:
         assert option in CLI_OPTIONS or option.replace("-", "") in members, option
