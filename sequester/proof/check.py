@@ -235,7 +235,7 @@ def _leaves(
     if kind not in _FORWARDS:
         return True
     return target not in seen and _forwarded(
-        facts, kind, target, axis, address, service, (*seen, target), inward=inward
+        facts, kind, target, axis, address, service, (*seen, target), public=public, inward=inward
     )
 
 
@@ -248,6 +248,7 @@ def _forwarded(
     service: int,
     seen: tuple[str, ...],
     *,
+    public: bool,
     inward: bool,
 ) -> bool:
     device = facts["devices"].get(target) or facts["places"].get(target)
@@ -266,9 +267,13 @@ def _forwarded(
         rules = [rule for key in device["groups"] for rule in _group(facts, key) if rule[0]]
         if not any(_hit(facts, rule[1], axis, address) and _serves(rule[2], service) for rule in rules):
             return False
+    # Only NAT gives the packet another sender; behind any other forwarder either's public address will do.
+    public = public and kind != "NAT gateway"
     return any(
         subnet not in facts["subnets"]
-        or _leaves(facts, subnet, axis, address, service, seen, public=_public(facts, device, subnet), inward=inward)
+        or _leaves(
+            facts, subnet, axis, address, service, seen, public=public or _public(facts, device, subnet), inward=inward
+        )
         for subnet in device["subnets"]
     )
 
@@ -305,12 +310,12 @@ def _pods_closed(facts: Facts, namespace: str, piece: Piece) -> int:
             on == piece.axis and low <= address < end and _serves(spans, service) for on, low, end, spans in inside
         )
         carried = True
-        if piece.stage == "node":
+        if piece.stage in ("node", "pods") and "any" in sent:
             carried = _node_carries(facts, facts["namespaces"][namespace], piece.axis, address, service)
         fine = {
             "policy": not any(sent),
             "declared": declared,
-            "pods": not sandbox and all(how in ("", "pods") for how in sent),
+            "pods": not sandbox and "pods" in sent and ("any" not in sent or not carried),
             "node": not carried,
         }
         if not fine.get(piece.stage, False):

@@ -35,9 +35,11 @@ class Findings:
             self.doubts.append(str(error))
 
     def verdict(self, claim: str, model: Model, selector: Selector, assumed: Iterable[str] = ()) -> Verdict:
-        if self.witnesses:
-            return Escapes(claim, self.witnesses[0], tuple(self.witnesses[1:]))
-        doubts = [*model.gaps_for(claim), *self.doubts]
+        gaps = model.gaps_for(claim)
+        certain = [w for w in self.witnesses if not (w.absent and gaps)]
+        if certain:
+            return Escapes(claim, certain[0], tuple(certain[1:]))
+        doubts = [*gaps, *self.doubts, *(w.summary for w in self.witnesses)]
         if not self.holds and not doubts:
             doubts.append(f"nothing that {claim} speaks of was recognised in the facts")
         if doubts:

@@ -23,7 +23,7 @@ from sequester.proof.verdict import Escapes, Hop, Proved, Request, Unknown, Verd
 FOREIGN = "999999999999"
 _ASSUMED = (
     "AWS evaluates endpoint policies as documented",
-    "aws:ResourceAccount binds on the calls it is stated for (first-deploy check: ec2:Describe*, GetAuthorizationToken)",
+    "aws:ResourceAccount binds where it is stated (first-deploy check: ec2:Describe*, GetAuthorizationToken)",
 )
 # The prefix of actions that go through an endpoint, where it is not the service's own name.
 _ACTION_PREFIXES = {
@@ -161,6 +161,8 @@ def _foreign_forms(model: Model, resource: str) -> Iterator[str]:
     if resource.startswith("arn:aws:s3:::"):
         yield resource  # a bucket's ARN does not say whose it is
         return
+    if named == model.account and not any(c in field for field in fields[:4] for c in "*?"):
+        return  # written out up to the account: ours. (A wildcard before it might be read across colons.)
     form = f"arn:aws:*:*:{FOREIGN}:*"
     if intersects(resource, form):
         # An ARN pattern with an open account is that of the foreign account; anything looser is any foreign ARN.

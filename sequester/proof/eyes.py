@@ -24,10 +24,11 @@ _ASSUMED = (
 
 def eyes(model: Model, selector: Selector) -> Verdict:
     findings = Findings()
-    for kind, what in KINDS.items():
-        findings.take(_sensor(model, kind, what))
     if not model.vpcs and not model.clusters:
         findings.doubts.append("neither a VPC nor a cluster is in the facts")
+        return findings.verdict("E8", model, selector, _ASSUMED)
+    for kind, what in KINDS.items():
+        findings.take(_sensor(model, kind, what))
     return findings.verdict("E8", model, selector, _ASSUMED)
 
 
@@ -40,6 +41,7 @@ def _sensor(model: Model, kind: str, what: str) -> Iterator[Finding]:
             f"nobody sees {what}",
             (Hop(those[0].name if those else kind, gap),),
             f"add a {kind} that records everything of its kind",
+            absent=not those,
         )
         return
     for sensor in whole:
@@ -64,4 +66,5 @@ def _unanswered(sensor: Sensor, what: str, how: str) -> Witness:
         f"{sensor.name} sees {what}, and nobody is told",
         (Hop(sensor.name, f"writes to {sensor.sink}"), Hop(sensor.sink, how)),
         f"count and alarm on {sensor.sink}",
+        absent=True,
     )

@@ -49,7 +49,7 @@ def _policies(model: Model, selector: Selector) -> Iterator[Finding]:
                         f"a pod of {namespace} reaches {what} at {where}",
                         (Hop(f"a pod of {namespace}", "sends"), Hop(one.rule, f"allows tcp port 80 to {where}")),
                         f"remove or narrow {one.rule}",
-                        Packet(f"pods:{namespace}", target.axis, target.low, both[0][0]),
+                        packet=Packet(f"pods:{namespace}", target.axis, target.low, both[0][0]),
                     )
                     break
         if not hit:

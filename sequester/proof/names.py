@@ -7,7 +7,7 @@ from sequester.proof.decide import Finding, Findings
 from sequester.proof.export import namespaces
 from sequester.proof.facts import mapping
 from sequester.proof.model import FirewallRule, Model, NameService
-from sequester.proof.netpol import egress_of, policies
+from sequester.proof.netpol import Allowed, egress_of, policies
 from sequester.proof.selector import Selector
 from sequester.proof.space import TCP, UDP, intersection, services, show_address, union
 from sequester.proof.verdict import Hop, Packet, Verdict, Witness
@@ -74,6 +74,7 @@ def _firewall(name: str, service: NameService) -> Iterator[Finding]:
         service.firewall[-1].name if service.firewall else f"{name}'s resolver",
         "no firewall rule blocks every name",
         "associate a DNS firewall rule group that ends with BLOCK for *.",
+        absent=True,
     )
 
 
@@ -107,10 +108,16 @@ def _pods(model: Model, selector: Selector) -> Iterator[Finding]:
                 f"a pod of {namespace} can ask for names",
                 (Hop(f"a pod of {namespace}", "sends a query"), Hop(one.rule, "allows port 53")),
                 f"remove or narrow {one.rule}",
-                Packet(f"pods:{namespace}", one.axis, one.low, both[0][0]),
+                packet=Packet(f"pods:{namespace}", one.axis, _some_pod(model, one), both[0][0]),
             )
         else:
             yield Obligation(f"namespace {namespace}", "no policy lets its pods send a query")
+
+
+def _some_pod(model: Model, one: Allowed) -> int:
+    """An address of the rule; where it names pods, one of the VPC."""
+    inside = [c.low + 10 for vpc in model.vpcs.values() for c in vpc.cidrs if c.axis == one.axis]
+    return inside[0] if one.pods and inside else one.low
 
 
 def _coredns(model: Model) -> Iterator[Finding]:
@@ -122,7 +129,9 @@ def _coredns(model: Model) -> Iterator[Finding]:
         corefile = str(mapping(addons["coredns"], name).get("corefile") or "")
         if not corefile:
             yield _way(
-                f"CoreDNS of {name} forwards every name to its node's resolver", f"{name} coredns", "the default Corefile",
+                f"CoreDNS of {name} forwards every name to its node's resolver",
+                f"{name} coredns",
+                "the default Corefile",
                 "state a corefile that forwards named zones only",
             )  # fmt: skip
             continue
@@ -145,8 +154,8 @@ def _zones(name: str, corefile: str, resolvers: frozenset[str]) -> Iterator[Find
             strange = [to for to in words[2:] if to not in resolvers]
             if wide or strange:
                 yield _way(
-                    f"CoreDNS of {name} forwards {' '.join(zones)} to {' '.join(words[2:])}", f"{name} coredns", line,
-                    "forward named zones of AWS to the VPC's resolver only",
+                    f"CoreDNS of {name} forwards {zones[0]} to {words[-1]}", f"{name} coredns", line,
+                    "forward AWS's named zones to the VPC's resolver",
                 )  # fmt: skip
             else:
                 yield Obligation(f"{name} coredns {' '.join(zones)}", "goes to the VPC's resolver")
@@ -169,5 +178,5 @@ def _blocks(corefile: str) -> Iterator[tuple[list[str], list[str]]]:
             yield zones, body
 
 
-def _way(summary: str, resource: str, how: str, mend: str) -> Witness:
-    return Witness(summary, (Hop(resource, how),), mend)
+def _way(summary: str, resource: str, how: str, mend: str, *, absent: bool = False) -> Witness:
+    return Witness(summary, (Hop(resource, how),), mend, absent)

@@ -58,8 +58,10 @@ def packets(model: Model, selector: Selector) -> Verdict:
                 questions += question
     except BadFactError as error:
         reasons.append(str(error))
-    if witnesses:
-        return Escapes("E1", witnesses[0], tuple(witnesses[1:]))
+    certain = [w for w in witnesses if not (w.absent and reasons)]
+    if certain:
+        return Escapes("E1", certain[0], tuple(certain[1:]))
+    reasons += [w.summary for w in witnesses]
     if not questions and not reasons:
         reasons.append(_NO_FACTS)
     if reasons:
@@ -107,7 +109,7 @@ def _node_witness(opening: Opening) -> Witness:
         summary,
         (Hop(place.name, f"a {place.role or 'place'} in the VPC"), *hops),
         f"remove {first}, or narrow {opening.rule}",
-        Packet(f"place:{place.id}", way.axis, _telling(opening), service, opening.inbound),
+        packet=Packet(f"place:{place.id}", way.axis, _telling(opening), service, opening.inbound),
     )
 
 
@@ -258,7 +260,8 @@ def _pod_witness(
         f"a {role} pod of {namespace} sends {what}",
         (Hop(free or f"a pod of {namespace}", "sends"), Hop(one.rule, f"allows {what}"), *hops),
         mend,
-        Packet(f"pods:{namespace}", one.axis, address, service),
+        absent=free is not None,
+        packet=Packet(f"pods:{namespace}", one.axis, address, service),
     )
 
 
@@ -271,7 +274,7 @@ def _unguarded(namespace: str, place: Place) -> Witness:
             Hop(place.name, "has no rule in its user data, or IPv6 in pods, so that nothing drops it"),
         ),
         f"drop new connections from pod interfaces in {place.name}'s user data, and set DISABLE_POD_V6",
-        Packet(f"pods:{namespace}", "node", 0, 6 << 16 | 10250),
+        packet=Packet(f"pods:{namespace}", "node", 0, 6 << 16 | 10250),
     )
 
 

@@ -207,12 +207,13 @@ class Network:
                 if axis != "4":
                     yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=False)
             case Exit.FORWARDS | Exit.INSPECTS as what:
-                yield from self._onward(target.id, what, Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True), seen)
+                way = Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True)
+                yield from self._onward(target.id, what, way, seen, public=public)
             case None:
                 doubt = f"{route.name} leads to {target.kind} {target.id}, which the model does not know"
                 yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True, certain=False, doubt=doubt)
 
-    def _onward(self, key: str, what: Exit, way: Way, seen: frozenset[str]) -> Iterator[Way]:
+    def _onward(self, key: str, what: Exit, way: Way, seen: frozenset[str], *, public: bool) -> Iterator[Way]:
         if key in seen:
             return
         device = self._forwarder(key)
@@ -230,7 +231,9 @@ class Network:
                     way, certain=False, doubt=f"{device.name} is in subnet {subnet_key}, which is not in the facts"
                 )
                 continue
-            onward = self.ways(subnet, public=public_in(device, subnet), seen=seen | {key})
+            # Only NAT gives the packet another sender; a forwarder may, so either's public address will do.
+            shown = device.public if nat else public or public_in(device, subnet)
+            onward = self.ways(subnet, public=bool(shown), seen=seen | {key})
             if isinstance(device, Place):
                 onward = tuple(self._through_groups(device, onward))
             for beyond in onward:

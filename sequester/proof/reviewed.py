@@ -23,7 +23,7 @@ EKS_REGISTRIES = (
 )  # fmt: skip
 _ECR_READS = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
-# (actions, resources, why); `{region}` is the deployment's. A statement within one of these is an exception that the certificate names.
+# (actions, resources, why); `{region}` is the deployment's. The certificate names each statement within one.
 EXCEPTIONS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     (
         ("s3:GetObject",),

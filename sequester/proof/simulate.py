@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sequester.proof.facts import items, mapping
 from sequester.proof.model import ListRef, Model, NaclRule, Peer, Place, Route, Subnet, Target
 from sequester.proof.netpol import Block, Policy, policies, selects
-from sequester.proof.space import BITS, Prefix
+from sequester.proof.space import BITS, Prefix, prefix
 from sequester.proof.verdict import Packet
 
 _MOST_HOPS = 16
@@ -60,7 +60,7 @@ def _from_pod(model: Model, packet: Packet, namespace: str, steps: list[str]) ->
     if not hosts:
         steps.append(f"no node is in the facts (roles: {sorted(role)})")
         return True
-    if _is_local(packet) or _in_vpc(model, packet.axis, packet.address):
+    if _is_local(packet) or _in_vpc(model, packet.axis, packet.address) or _is_service(model, packet):
         steps.append("delivered by the node, or inside the VPC")
         return True
     return any(
@@ -115,6 +115,14 @@ def _is_local(packet: Packet) -> bool:
     return packet.axis == "6" and (packet.address >> 118 == 0xFE80 >> 6 or packet.address >> 96 == 0xFD00_0EC2)
 
 
+def _is_service(model: Model, packet: Packet) -> bool:
+    """The node translates addresses of the cluster's services itself."""
+    stated = [
+        mapping(c.get("kubernetesNetworkConfig"), "cluster").get("serviceIpv4Cidr") for c in model.clusters.values()
+    ]
+    return any(packet.axis == "4" and packet.address in prefix(str(one)) for one in stated if one)
+
+
 def _in_vpc(model: Model, axis: str, address: int) -> bool:
     return any(cidr.axis == axis and address in cidr for vpc in model.vpcs.values() for cidr in vpc.cidrs)
 
@@ -166,6 +174,7 @@ def _leaves(
         for next_subnet, next_public, forwards, is_nat in _next(model, route.target.id):
             if not forwards:
                 continue
+            next_public = next_public if is_nat else has_public or next_public
             if is_nat and on == "6":
                 if to >> 32 == 0x64FF9B << 64:
                     at.append((next_subnet, next_public, "4", to & 0xFFFF_FFFF))

@@ -45,6 +45,8 @@ class Witness:
     summary: str
     hops: tuple[Hop, ...]
     mend: str
+    absent: bool = False
+    """It rests on something that is not in the facts; where facts are missing, it is no more than a doubt."""
     packet: Packet | None = None
     request: Request | None = None
 

@@ -100,6 +100,7 @@ def _admission(model: Model, sandboxes: list[str]) -> Iterator[Finding]:
                     Hop("admission", f"no validation of {word}"),
                 ),
                 f"add a ValidatingAdmissionPolicy on pods that judges {word}",
+                absent=True,
             )
 
 
@@ -143,6 +144,7 @@ def _enforcement(model: Model) -> Iterator[Finding]:
                 f"nothing enforces network policies on {name}",
                 (Hop(name, "has no vpc-cni add-on with enableNetworkPolicy"),),
                 "add the vpc-cni add-on with enableNetworkPolicy and strict mode",
+                absent=True,
             )
             continue
         settings = mapping(addons["vpc-cni"], name)

@@ -7,7 +7,7 @@ from typing import cast
 from sequester.proof.facts import BadFactError, items, mapping
 from sequester.proof.model import Document, Endpoint, EventBinding, Function, Identity, ResourcePolicy
 from sequester.proof.selector import Selector
-from sequester.sources.resource import Stack
+from sequester.sources.resource import Stack, block
 
 
 def document(raw: object, where: str) -> Document:
@@ -103,8 +103,7 @@ def functions(stack: Stack, selector: Selector) -> dict[str, Function]:
     for one in stack.of("lambda/function:Function"):
         name = one.maybe("name") or one.name
         arn = one.maybe("arn") or f"arn:aws:lambda:{stack.region}:{stack.account}:function:{name}"
-        config = one.get("vpcConfig")
-        inner = mapping(one.get("vpcConfig"), one.name) if isinstance(config, Mapping) else {}
+        inner = block(one, "vpcConfig")
         variables = mapping(mapping(one.get("environment"), one.name).get("variables"), one.name)
         limit = one.get("reservedConcurrentExecutions")
         found[arn] = Function(

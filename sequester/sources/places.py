@@ -9,7 +9,7 @@ from sequester.proof.facts import items, mapping, number
 from sequester.proof.model import GroupRef, Place, SecurityGroup, SecurityRule, Subnet
 from sequester.proof.selector import Selector
 from sequester.proof.space import EVERY_SERVICE, prefix, whole
-from sequester.sources.resource import Resource, Stack
+from sequester.sources.resource import Resource, Stack, block
 
 _POD_INTERFACE = "eni*"
 
@@ -59,22 +59,14 @@ def cluster_groups(stack: Stack) -> dict[str, SecurityGroup]:
 
 
 def _cluster_group(cluster: Resource) -> str:
-    config = _first(cluster, "vpcConfig")
+    config = block(cluster, "vpcConfig")
     return str(config.get("clusterSecurityGroupId") or f"cluster group of {cluster.maybe('name') or cluster.name}")
-
-
-def _first(one: Resource, key: str) -> Mapping[str, object]:
-    """A block that providers write as an object or as a list of one."""
-    value = one.get(key)
-    if isinstance(value, list | tuple):
-        value = next(iter(items(one.get(key), key)), None)
-    return mapping(value, f"{one.name}.{key}")
 
 
 def _node_groups(stack: Stack) -> Iterator[Place]:
     clusters = {c.maybe("name") or c.id: c for c in stack.of("eks/cluster:Cluster")}
     for one in stack.of("eks/nodeGroup:NodeGroup"):
-        template = _template(stack, _first(one, "launchTemplate"))
+        template = _template(stack, block(one, "launchTemplate"))
         cluster = clusters.get(one.maybe("clusterName"))
         groups, public = _template_network(template) if template else ((), None)
         if not groups:
@@ -86,7 +78,7 @@ def _node_groups(stack: Stack) -> Iterator[Place]:
             metadata_hops=hops, metadata_token=token, guarded=guarded, identity=one.maybe("nodeRoleArn"),
         )  # fmt: skip
     for one in stack.of("autoscaling/group:Group"):
-        template = _template(stack, _first(one, "launchTemplate"))
+        template = _template(stack, block(one, "launchTemplate"))
         groups, public = _template_network(template) if template else (("a launch template",), None)
         hops, token = _metadata(template) if template else (2, False)
         guarded = drops_from_pods(template.maybe("userData")) if template else False
@@ -120,7 +112,7 @@ def _template_network(template: Resource) -> tuple[tuple[str, ...], bool | None]
 
 def _metadata(one: Resource) -> tuple[int | None, bool]:
     """IMDS hop limit (None: off) and whether version 2 is required. EC2's defaults where nothing is said."""
-    options = _first(one, "metadataOptions")
+    options = block(one, "metadataOptions")
     if options.get("httpEndpoint") == "disabled":
         return None, True
     hops = options.get("httpPutResponseHopLimit")
@@ -169,7 +161,7 @@ def _default_group(stack: Stack, subnet: str) -> tuple[str, ...]:
 
 def _functions(stack: Stack) -> Iterator[Place]:
     for one in stack.of("lambda/function:Function"):
-        config = _first(one, "vpcConfig")
+        config = block(one, "vpcConfig")
         subnets = tuple(str(s) for s in items(config.get("subnetIds"), one.name))
         if subnets:
             groups = tuple(str(g) for g in items(config.get("securityGroupIds"), one.name))
@@ -179,7 +171,7 @@ def _functions(stack: Stack) -> Iterator[Place]:
 
 def _services(stack: Stack) -> Iterator[Place]:
     for one in stack.of("ecs/service:Service"):
-        config = _first(one, "networkConfiguration")
+        config = block(one, "networkConfiguration")
         subnets = tuple(str(s) for s in items(config.get("subnets"), one.name))
         if subnets:
             groups = tuple(str(g) for g in items(config.get("securityGroups"), one.name))
@@ -200,7 +192,7 @@ def _endpoints(stack: Stack) -> Iterator[Place]:
 
 def _control_planes(stack: Stack) -> Iterator[Place]:
     for one in stack.of("eks/cluster:Cluster"):
-        config = _first(one, "vpcConfig")
+        config = block(one, "vpcConfig")
         subnets = tuple(str(s) for s in items(config.get("subnetIds"), one.name))
         groups = tuple(str(g) for g in items(config.get("securityGroupIds"), one.name))
         yield Place(one.id, one.name, "control plane", subnets, (*groups, _cluster_group(one)), public=False)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sequester.proof.facts import items, text
+from sequester.proof.facts import items, mapping, text
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,10 @@ class Stack:
 
     def types(self) -> Iterable[str]:
         return self._by_type
+
+
+def block(one: Resource, key: str) -> Mapping[str, object]:
+    """A block that providers write as an object or as a list of one."""
+    if isinstance(one.get(key), list | tuple):
+        return mapping(next(iter(items(one.get(key), key)), None), f"{one.name}.{key}")
+    return mapping(one.get(key), f"{one.name}.{key}")

@@ -119,8 +119,7 @@ def blueprint_world() -> World:
         run = cloud.up(blueprint, config=SETTINGS)
     # Kubernetes objects are judged as manifests: the same dicts that `kubectl` would apply.
     resources = tuple(r for r in resources_of(run.resources) if not r.type.startswith("kubernetes:"))
-    world = World(resources, tuple(run.kubernetes))
-    return world
+    return World(resources, tuple(run.kubernetes))
 
 
 def decoded(user_data: str) -> str:

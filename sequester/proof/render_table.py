@@ -1,0 +1,38 @@
+"""Verdicts for a terminal: a table, and each way out as a tree."""
+
+from collections.abc import Mapping
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from sequester.proof.model import CLAIMS
+from sequester.proof.render import lines, state
+from sequester.proof.verdict import Escapes, Proved, Verdict, Witness
+
+_COLOURS = {"proved": "green", "escapes": "bold red", "unknown": "yellow"}
+
+
+def as_table(verdicts: Mapping[str, Verdict]) -> Group:
+    table = Table("claim", "what", "verdict", "why", title="sequester prove", title_justify="left")
+    for claim, verdict in verdicts.items():
+        table.add_row(claim, CLAIMS[claim], Text(state(verdict), _COLOURS[state(verdict)]), _why(verdict))
+    return Group(table, *(_tree(claim, v.witness) for claim, v in verdicts.items() if isinstance(v, Escapes)))
+
+
+def _why(verdict: Verdict) -> Text:
+    if isinstance(verdict, Proved):
+        found = verdict.certificate
+        pieces = sum(len(q.pieces) for q in found.questions)
+        return Text(f"{pieces} pieces" if pieces else f"{len(found.obligations)} obligations", "dim")
+    return Text("\n".join(lines(verdict)[:3]))
+
+
+def _tree(claim: str, witness: Witness) -> Tree:
+    tree = Tree(Text(f"{claim}: {witness.summary}", "bold red"))
+    branch = tree
+    for hop in witness.hops:
+        branch = branch.add(Text.assemble((hop.resource, "bold"), ": ", hop.how))
+    tree.add(Text(f"mend: {witness.mend}", "green"))
+    return tree
