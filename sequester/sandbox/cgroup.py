@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -132,8 +133,27 @@ class Cgroup:
         (self._processes / self._files.processes).write_text(str(limits.processes + 1))
 
     def add(self, pid: int) -> None:
+        """Move a process. It costs the kernel a grace period (10 ms and more): see `born_inside`."""
         for directory in self._directories:
             (directory / "cgroup.procs").write_text(str(pid))
+
+    @contextlib.contextmanager
+    def born_inside(self) -> Generator[bool]:
+        """What the calling thread starts meanwhile starts in this cgroup; False where only `add` can do it.
+
+        With v1 a thread may move itself, and that waits for no one; with v2 threads stay with their process.
+        """
+        if self.version != 1:
+            yield False
+            return
+        home = [directory.parent / "tasks" for directory in self._directories]
+        for directory in self._directories:
+            (directory / "tasks").write_text("0")
+        try:
+            yield True
+        finally:
+            for tasks in home:
+                tasks.write_text("0")
 
     def memory_kills(self) -> int:
         """How often the kernel killed in here because the limit was reached."""

@@ -13,7 +13,7 @@ from sequester.sandbox.errors import SandboxUnavailable
 MINIMUM = (3, 10)
 _ASK = (
     "import json, sys; print(json.dumps([list(sys.version_info[:2]), sys.prefix, sys.base_prefix, sys.path,"
-    " sys._base_executable]))"
+    " sys._base_executable, sys.implementation.cache_tag]))"
 )
 
 
@@ -24,6 +24,8 @@ class Interpreter:
     executable: str
     binds: tuple[str, ...]
     path: tuple[str, ...]
+    cache_tag: str
+    """What its compiled files are called by, such as ``cpython-311``."""
 
 
 @cache
@@ -36,7 +38,9 @@ def interpreter(executable: str = "") -> Interpreter:
         asked = subprocess.run([program, "-I", "-c", _ASK], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         raise SandboxUnavailable(f"interpreter={program!r} does not run ({error}): name a working Python") from None
-    version, prefix, base, path, real = cast(tuple[list[int], str, str, list[str], str], json.loads(asked.stdout))
+    version, prefix, base, path, real, tag = cast(
+        tuple[list[int], str, str, list[str], str, str], json.loads(asked.stdout)
+    )
     if tuple(version) < MINIMUM:
         raise SandboxUnavailable(f"interpreter={program!r} is Python {version[0]}.{version[1]}: use 3.10 or later")
     directories = sorted({prefix, base} - {"/usr", "/usr/local"})
@@ -44,7 +48,7 @@ def interpreter(executable: str = "") -> Interpreter:
     visible = tuple(
         entry for entry in path if entry.startswith(("/usr/", *(f"{bind}/" for bind in binds))) and Path(entry).exists()
     )
-    return Interpreter(real if not executable else str(Path(program)), binds, visible)
+    return Interpreter(real if not executable else str(Path(program)), binds, visible, tag)
 
 
 def reachable(path: str, uid: int) -> bool:

@@ -1,6 +1,7 @@
 """Sandboxes on this machine: one bubblewrap and one supervisor a run, cold or started ahead."""
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -49,41 +50,21 @@ class Sandbox:
     def __init__(self, machine: Machine, limits: Limits) -> None:
         self._cgroup: cgroup.Cgroup | None = None
         self._closed = False
-        info: tuple[int, int] | None = None
         uid = FIRST_UID + secrets.randbelow(UIDS) if os.geteuid() == 0 else None
         try:
             if machine.cgroups:
                 self._cgroup = cgroup.Cgroup(machine.cgroups, cgroup.new_name())
                 self._cgroup.limit(limits)
-                info = os.pipe()
-            words = bubblewrap.arguments(
-                machine.bwrap, machine.guest, machine.python, limits, machine.binds, info[1] if info else None
-            )
-            self._process = _launcher().submit(_start, words, uid, info[1] if info else None).result()
-            if info and self._cgroup:
-                os.close(info[1])
-                info = (info[0], -1)
-                self._enter(self._cgroup, info[0])
+            self._process = _launcher().submit(_launch, machine, limits, uid, self._cgroup).result()
         except BaseException:
             self._discard_cgroup()
             raise
-        finally:
-            for descriptor in info or ():
-                if descriptor >= 0:
-                    os.close(descriptor)
         assert self._process.stdin and self._process.stdout and self._process.stderr  # noqa: S101 (PIPE was asked for)
         self._input = self._process.stdin
         self._poll = select.poll()
         self._streams = {self._process.stdout.fileno(): OUT, self._process.stderr.fileno(): ERR}
         for descriptor in self._streams:
             self._poll.register(descriptor, select.POLLIN)
-
-    def _enter(self, group: cgroup.Cgroup, info: int) -> None:
-        """Move the supervisor into its cgroup before it has anything to run."""
-        said = b"".join(iter(lambda: os.read(info, 4096), b""))
-        if said:  # else bubblewrap ended: what it said comes with the streams
-            with contextlib.suppress(ProcessLookupError):
-                group.add(int(json.loads(said)["child-pid"]))
 
     @property
     def pid(self) -> int:
@@ -154,7 +135,36 @@ class Sandbox:
             self._cgroup = None
 
 
-def _start(words: Sequence[str], uid: int | None, info: int | None) -> "subprocess.Popen[bytes]":
+def _launch(
+    machine: Machine, limits: Limits, uid: int | None, group: cgroup.Cgroup | None
+) -> "subprocess.Popen[bytes]":
+    """A supervisor that waits for its request, in its cgroup before it has anything to run."""
+
+    def words(info: int | None) -> list[str]:
+        return bubblewrap.arguments(machine.bwrap, machine.guest, machine.python, limits, machine.binds, info)
+
+    if group is None:
+        return start(words(None), uid)
+    with group.born_inside() as born:
+        if born:
+            return start(words(None), uid)
+    reading, writing = os.pipe()
+    try:
+        try:
+            process = start(words(writing), uid, writing)
+        finally:
+            os.close(writing)
+        said = b"".join(iter(lambda: os.read(reading, 4096), b""))
+    finally:
+        os.close(reading)
+    if said:  # else bubblewrap ended: what it said comes with the streams
+        with contextlib.suppress(ProcessLookupError):
+            group.add(int(json.loads(said)["child-pid"]))
+    return process
+
+
+def start(words: Sequence[str], uid: int | None, info: int | None = None) -> "subprocess.Popen[bytes]":
+    """Start bubblewrap as a user, with three pipes."""
     try:
         return subprocess.Popen(
             words,
@@ -265,24 +275,54 @@ def machine(interpreter_path: str = "", binds: tuple[str, ...] = ()) -> Machine:
                 f"{path}: sandboxes run as an ordinary user, who may not read it: use /usr/bin/python3 or open its"
                 " directories (chmod o+rx)"
             )
-    return Machine(bwrap, _guest(uid), python, binds, cgroup.parents())
+    return Machine(bwrap, _guest(python, uid), python, binds, cgroup.parents())
 
 
-def _guest(uid: int) -> Path:
-    """The guest's modules where the sandbox's user may read them: in place, else a copy in the system's cache."""
-    if reachable(str(GUEST_SOURCE), uid):
+def _guest(python: Interpreter, uid: int) -> Path:
+    """The guest's modules, compiled, where the sandbox's user may read them: in place, else in the system's cache."""
+    if reachable(str(GUEST_SOURCE), uid) and _compiled(GUEST_SOURCE, python):
         return GUEST_SOURCE
-    import hashlib
-
     sources = sorted(path for path in GUEST_SOURCE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     digest = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in sources)).hexdigest()[:16]
-    kept = Path("/var/cache/sequester") / digest / "guest"
+    kept = _cache_directory() / digest / "guest"
     if not kept.is_dir():
         fresh = kept.parent.with_name(f"{digest}.{secrets.token_hex(4)}")
-        shutil.copytree(GUEST_SOURCE, fresh / "guest")
-        for path in [fresh.parent, fresh, *fresh.rglob("*")]:
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        shutil.copytree(GUEST_SOURCE, fresh / "guest", ignore=shutil.ignore_patterns("__pycache__"))
+        _open_to_all(fresh)
         with contextlib.suppress(OSError):
             fresh.rename(kept.parent)
         shutil.rmtree(fresh, ignore_errors=True)
+    _compiled(kept, python)
+    _open_to_all(kept)
     return kept
+
+
+def _cache_directory() -> Path:
+    """Root's is the system's, which other users may read; a user's own sandboxes are the user's."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/sequester")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sequester"
+
+
+def _open_to_all(directory: Path) -> None:
+    for path in [directory.parent, directory, *directory.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _compiled(guest: Path, python: Interpreter) -> bool:
+    """Compile the modules for the sandbox's interpreter, which could not keep what it compiles (10 ms a start).
+
+    False where nothing may be written and they are not compiled.
+    """
+
+    def stale() -> bool:
+        for source in guest.glob("*.py"):
+            compiled = guest / "__pycache__" / f"{source.stem}.{python.cache_tag}.pyc"
+            if not compiled.is_file() or compiled.stat().st_mtime < source.stat().st_mtime:
+                return True
+        return False
+
+    if stale():
+        command = [python.executable, "-I", "-m", "compileall", "-q", "-f", str(guest)]
+        subprocess.run(command, capture_output=True, check=False)
+    return not stale()

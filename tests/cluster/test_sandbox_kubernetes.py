@@ -60,7 +60,7 @@ class Container:
     def __init__(self, limits: Limits) -> None:
         machine = local.machine()
         words = bubblewrap.arguments(machine.bwrap, machine.guest, machine.python, limits, (), None)
-        self._process = local._start(words, local.FIRST_UID, None)
+        self._process = local.start(words, local.FIRST_UID)
         self.stdin, self.stdout, self.stderr = self._process.stdin, self._process.stdout, self._process.stderr
         self.oom_killed = False
         self._group = cgroup.Cgroup(machine.cgroups, cgroup.new_name()) if machine.cgroups else None

@@ -52,7 +52,7 @@ def descriptors() -> int:
 
 
 def settled(mark: Path) -> bool:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while inside(mark) and time.monotonic() < until:
         time.sleep(0.02)
     return not inside(mark)
