@@ -128,7 +128,8 @@ result = sorted(os.listdir("."))
 """,
     "sqlite": """
 import sqlite3
-db = sqlite3.connect("x.db"); db.execute("create table t (a)"); db.executemany("insert into t values (?)", [(1,), (2,)]); db.commit()
+db = sqlite3.connect("x.db"); db.execute("create table t (a)")
+db.executemany("insert into t values (?)", [(1,), (2,)]); db.commit()
 result = db.execute("select sum(a) from t").fetchone()
 """,
     "signals and time": """
@@ -182,7 +183,8 @@ def test_numpy_and_pandas(with_packages: IsolatedExecutor) -> None:
 import sys; sys.path[:0] = {_packages("numpy", "pandas")!r}
 import numpy, pandas
 frame = pandas.DataFrame({{"a": numpy.arange(5.0), "b": list("xyxyx")}})
-result = [float(numpy.linalg.norm(numpy.ones((300, 300)) @ numpy.ones((300, 300)))), frame.groupby("b").a.sum().to_dict()]
+ones = numpy.ones((300, 300))
+result = [float(numpy.linalg.norm(ones @ ones)), frame.groupby("b").a.sum().to_dict()]
 """
     result = with_packages.run_untrusted_code(code)
     assert result.value == [90000.0, {"x": 6.0, "y": 4.0}], result.stderr
