@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from infra.agents import Identities, IdentitiesArgs
 from infra.cluster import Cluster, ClusterArgs
-from infra.dns import Resolving, ResolvingArgs
+from infra.dns import Resolving, ResolvingArgs, resolvable
 from infra.endpoints import Endpoints, EndpointsArgs
 from infra.filters import Filters, FiltersArgs, check_quota
 from infra.logs import FlowLogs, FlowLogsArgs, Logs, LogsArgs
@@ -17,6 +17,8 @@ from infra.network import Ground, SealedNetwork, SealedNetworkArgs, existing_gro
 from infra.ownership import not_owned
 from infra.registry import Registry, RegistryArgs
 from infra.settings import Settings, load
+from infra.tripwire_table import trail_log_group
+from infra.tripwires import Tripwires, TripwiresArgs
 from infra.workloads import Workloads, WorkloadsArgs, site
 
 
@@ -39,6 +41,7 @@ def blueprint() -> None:
 
     base = foundation(settings, here)
     execution(settings, base, here)
+    watch(settings, base, here)
 
     pulumi.export("vpc", base.ground.vpc)
     pulumi.export("not_owned", [item.line for item in not_owned(settings)])
@@ -75,6 +78,17 @@ def execution(settings: Settings, base: Foundation, opts: pulumi.ResourceOptions
     return cluster
 
 
+def watch(settings: Settings, base: Foundation, opts: pulumi.ResourceOptions) -> Tripwires:
+    """What sees every attempt: filters on the logs, alarms, and whom they tell."""
+    names = Names.of(settings)
+    logs = pulumi.ResourceOptions(depends_on=list(base.logs.groups.values()))
+    return Tripwires(
+        names.name,
+        TripwiresArgs(names, settings.tripwires, sorted(settings.tenants), resolvable(settings)),
+        pulumi.ResourceOptions.merge(opts, logs),
+    )
+
+
 def _ground(settings: Settings, opts: pulumi.ResourceOptions) -> Ground:
     network, plan = settings.network, settings.network.plan()
     if network.existing:
@@ -87,6 +101,7 @@ def log_groups(settings: Settings) -> Mapping[str, int]:
     """Every log group of the stack, and how many days it keeps what it has."""
     names = Names.of(settings)
     days = settings.network.log_retention_days
-    own = (names.flow_log_group, names.resolver_log_group, names.cluster_log_group, names.container_log_group)
+    seen = (names.flow_log_group, names.resolver_log_group, trail_log_group(names))
+    own = (*seen, names.cluster_log_group, names.container_log_group)
     doors = {names.door_log_group(tenant): settings.door.log_retention_days for tenant in sorted(settings.tenants)}
     return dict.fromkeys(own, days) | doors

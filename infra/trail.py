@@ -17,15 +17,14 @@ NETWORK_ACTIVITY_SOURCES: Final = ("bedrock", "ec2", "lambda", "s3")
 
 @dataclass
 class AttemptTrailArgs:
-    """key: ARN of the KMS key for the log group and the trail's files."""
+    """key: ARN of the KMS key for the trail's files. The log group `trail_log_group` exists."""
 
     names: Names
     key: pulumi.Input[str]
-    retention_days: int
 
 
 class AttemptTrail(pulumi.ComponentResource):
-    """A trail of nothing but refused calls, its bucket and its log group."""
+    """A trail of nothing but refused calls, and its bucket."""
 
     def __init__(self, name: str, args: AttemptTrailArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sequester:index:AttemptTrail", name, None, opts)
@@ -34,14 +33,6 @@ class AttemptTrail(pulumi.ComponentResource):
         group, bucket, role = trail_log_group(names), f"{names.name}-trail-{names.account}", names.role("trail")
         group_arn, bucket_arn = names.log_group_arn(group), f"arn:aws:s3:::{bucket}"
         trail_arn = names.arn("cloudtrail", f"trail/{names.name}")
-        logs = aws.cloudwatch.LogGroup(
-            group,
-            name=group,
-            retention_in_days=args.retention_days,
-            kms_key_id=args.key,
-            tags=names.tags(group),
-            opts=own,
-        )
         writer = aws.iam.Role(
             role,
             name=role,
@@ -126,6 +117,6 @@ class AttemptTrail(pulumi.ComponentResource):
                 for service_name in NETWORK_ACTIVITY_SOURCES
             ],
             tags=names.tags(names.name),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs, writer, policy]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[writer, policy]),
         )
         self.register_outputs({})

@@ -21,13 +21,12 @@ _WIDGETS_A_ROW: Final = 3
 
 @dataclass
 class TripwiresArgs:
-    """The log groups of `Names` must exist. listed: names that nodes may resolve, `*.` for all below."""
+    """The log groups of `Names` and `trail_log_group` exist. listed: names that nodes may resolve; `*.`: all below."""
 
     names: Names
     settings: TripwireSettings
     tenants: Sequence[str]
     listed: Sequence[str]
-    retention_days: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Tripwires(pulumi.ComponentResource):
         self.topic = self._topic()
         trail = AttemptTrail(
             name,
-            AttemptTrailArgs(names=args.names, key=self.key.arn, retention_days=args.retention_days),
+            AttemptTrailArgs(names=args.names, key=self.key.arn),
             self._own,
         )
         after = pulumi.ResourceOptions(parent=self, depends_on=[trail, self.topic])
@@ -82,7 +81,6 @@ class Tripwires(pulumi.ComponentResource):
     def _key(self) -> aws.kms.Key:
         names = self._names
         ours = {"StringEquals": {"aws:SourceAccount": names.account}}
-        context = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": names.arn("logs", "log-group:/sequester/*")}}
         use = ("kms:Decrypt", "kms:GenerateDataKey*")
         policy = document(
             Statement(
@@ -101,14 +99,6 @@ class Tripwires(pulumi.ComponentResource):
                 wildcard=_AN_OWN_KEY,
             ),
             Statement(
-                "Logs",
-                actions=("kms:Encrypt", *use, "kms:ReEncrypt*", "kms:DescribeKey"),
-                resources=("*",),
-                principals={"Service": (f"logs.{names.region}.amazonaws.com",)},
-                conditions=context,
-                wildcard=_AN_OWN_KEY,
-            ),
-            Statement(
                 "Trail",
                 actions=("kms:GenerateDataKey*", "kms:DescribeKey"),
                 resources=("*",),
@@ -120,7 +110,7 @@ class Tripwires(pulumi.ComponentResource):
         key = f"{names.name}-alarms"
         made = aws.kms.Key(
             key,
-            description="Alarms of the tripwires, and the log that they read",
+            description="Alarms of the tripwires, and the trail that they read",
             enable_key_rotation=True,
             policy=policy,
             tags=names.tags(key),

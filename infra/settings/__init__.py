@@ -18,6 +18,7 @@ from infra.settings.door import DoorSettings
 from infra.settings.errors import SettingsError, explain
 from infra.settings.network import NetworkSettings
 from infra.settings.tenants import TenantName, TenantSettings
+from infra.settings.tripwires import TripwireSettings
 from infra.settings.values import AccountId, Region, StackName
 
 __all__ = ["Settings", "SettingsError", "load", "parse"]
@@ -36,6 +37,7 @@ class Settings(BaseModel):
     cluster: ClusterSettings = Field(default_factory=ClusterSettings)
     tenants: Mapping[TenantName, TenantSettings] = Field(default_factory=dict[str, TenantSettings])
     door: DoorSettings = Field(default_factory=DoorSettings)
+    tripwires: TripwireSettings = Field(default_factory=TripwireSettings)
     kubernetes: Literal["apply", "render"] = "apply"
     """`render` writes Kubernetes objects to a directory of YAML, for GitOps, instead of applying them."""
     tags: Mapping[str, str] = Field(default_factory=dict[str, str])

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from infra.names import Names
 from infra.response import Response, ResponseArgs
 from infra.settings.tripwires import TripwireSettings
+from infra.tripwire_table import trail_log_group
 from infra.tripwires import Tripwires, TripwiresArgs
 from sequester.cloud import Edit, EmbeddedCloud
 from sequester.eyes import Alarm, Event, MetricFilter, State, evaluate, samples
@@ -30,6 +31,7 @@ GROUPS = (
     NAMES.resolver_log_group,
     NAMES.container_log_group,
     NAMES.cluster_log_group,
+    trail_log_group(NAMES),
     *(NAMES.door_log_group(tenant) for tenant in TENANTS),
 )
 
@@ -67,7 +69,7 @@ def program() -> None:
         )
     )
     after = pulumi.ResourceOptions(depends_on=before)
-    wires = Tripwires("sequester", TripwiresArgs(NAMES, SETTINGS, TENANTS, LISTED, 365), after)
+    wires = Tripwires("sequester", TripwiresArgs(NAMES, SETTINGS, TENANTS, LISTED), after)
     Response(
         "sequester",
         response_args(vpc=vpc.id, subnets=[subnet.id for subnet in subnets]),
