@@ -4,7 +4,7 @@ Every list is paginated to its end. A call that is refused becomes a gap: what w
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,7 +30,8 @@ def live_model(selector: Selector | None = None, *, region: str, session: boto3.
         gaps.append(Gap(EVERY_CLAIM, f"live: sts.get_caller_identity: {error}"))
     for service, operation, key, reader in _READS:
         try:
-            client: Any = aws.client(service, region_name=region)  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType]
+            # boto3-stubs type each service by its literal name; here the names are data.
+            client = cast("Callable[..., Any]", aws.client)(service, region_name=region)  # pyright: ignore[reportUnknownMemberType]
             for one in _pages(client, operation, key):
                 found += reader(one)
         except (BotoCoreError, ClientError) as error:
@@ -130,7 +131,8 @@ def _acl(raw: Raw) -> Iterator[Resource]:
         return {
             "ruleNo": one["RuleNumber"], "action": one["RuleAction"], "protocol": one["Protocol"],
             "cidrBlock": one.get("CidrBlock"), "ipv6CidrBlock": one.get("Ipv6CidrBlock"),
-            "fromPort": ports.get("From"), "toPort": ports.get("To"), "icmpType": kind.get("Type"), "icmpCode": kind.get("Code"),
+            "fromPort": ports.get("From"), "toPort": ports.get("To"),
+            "icmpType": kind.get("Type"), "icmpCode": kind.get("Code"),
         }  # fmt: skip
 
     yield Resource(

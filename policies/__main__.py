@@ -1,0 +1,5 @@
+"""The policy pack: `pulumi up --policy-pack policies`."""
+
+from policies.pack import pack
+
+pack()
