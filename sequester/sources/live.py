@@ -21,18 +21,19 @@ Raw = dict[str, Any]
 def live_model(selector: Selector | None = None, *, region: str, session: boto3.Session | None = None) -> Model:
     """Needs read rights only (SecurityAudit has them). Never raises for a refused call."""
     aws = session or boto3.Session(region_name=region)
+    # boto3-stubs type each service by its literal name; here the names are data.
+    client = cast("Callable[..., Any]", cast("Any", aws).client)
     found: list[Resource] = []
     gaps: list[Gap] = []
     account = ""
     try:
-        account = str(aws.client("sts", region_name=region).get_caller_identity()["Account"])
+        account = str(client("sts", region_name=region).get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
         gaps.append(Gap(EVERY_CLAIM, f"live: sts.get_caller_identity: {error}"))
     for service, operation, key, reader in _READS:
         try:
-            # boto3-stubs type each service by its literal name; here the names are data.
-            client = cast("Callable[..., Any]", aws.client)(service, region_name=region)  # pyright: ignore[reportUnknownMemberType]
-            for one in _pages(client, operation, key):
+            there = client(service, region_name=region)
+            for one in _pages(there, operation, key):
                 found += reader(one)
         except (BotoCoreError, ClientError) as error:
             gaps.append(Gap(EVERY_CLAIM, f"live: {service}.{operation}: {error}"))
