@@ -35,6 +35,9 @@ def model_of(
             found.append(Gap(claims, str(error) or type(error).__name__))
             return empty
 
+    every = (*cluster.manifests_in(stack.resources), *manifests)
+    found += read(lambda: list(types.manifest_gaps(every)), [], types.EVERY_CLAIM)
+    found += read(lambda: list(types.access_gaps(stack)), [], frozenset({"E4"}))
     subnets = read(lambda: network.subnets(stack), {}, _PACKETS)
     groups = read(lambda: network.security_groups(stack), dict[str, SecurityGroup](), _PACKETS)
     cluster_groups = read(lambda: places.cluster_groups(stack), dict[str, SecurityGroup](), _PACKETS)
@@ -59,7 +62,7 @@ def model_of(
         filters=read(lambda: watching.filters(stack), (), frozenset({"E8"})),
         alarms=read(lambda: watching.alarms(stack), (), frozenset({"E8"})),
         clusters=read(lambda: cluster.clusters(stack), {}, frozenset({"E1", "E4", "E5"})),
-        manifests=(*cluster.manifests_in(stack.resources), *manifests),
+        manifests=every,
         gaps=tuple(found),
         assumptions=tuple(assumptions),
     )

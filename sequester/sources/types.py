@@ -1,7 +1,8 @@
 """Which resource types the model reads, which have been reviewed and cannot matter, and what all others leave open."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from sequester.proof.facts import items, mapping
 from sequester.proof.model import CLAIMS, Gap
 from sequester.sources.resource import Stack
 
@@ -174,6 +175,35 @@ def gaps(stack: Stack) -> Iterator[Gap]:
 
 
 _UNOPENED = frozenset({"kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v4:Chart", "kubernetes:yaml:ConfigFile"})
+
+
+# Kinds that overrule network policies or give pods other interfaces and groups; only their denials are sure to be safe.
+_ABOVE_POLICIES = frozenset({"AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"})
+_OTHER_NETWORKS = frozenset({"ENIConfig", "SecurityGroupPolicy", "NetworkAttachmentDefinition", "CiliumNetworkPolicy"})
+
+
+def manifest_gaps(manifests: Iterable[Mapping[str, object]]) -> Iterator[Gap]:
+    """Kubernetes objects that can let pods' packets pass, in ways that the model does not follow."""
+    packets = frozenset({"E1", "E2", "E6"})
+    for one in manifests:
+        kind = str(one.get("kind"))
+        name = str(mapping(one.get("metadata"), kind).get("name"))
+        if kind in _OTHER_NETWORKS:
+            yield Gap(packets, f"{kind} {name} gives pods another network: it is not modelled")
+        elif kind in _ABOVE_POLICIES:
+            spec = mapping(one.get("spec"), name)
+            rules = [*items(spec.get("egress"), name), *items(spec.get("ingress"), name)]
+            if any(mapping(rule, name).get("action") != "Deny" for rule in rules):
+                yield Gap(packets, f"{kind} {name} has a rule that does not deny: it may overrule network policies")
+
+
+def access_gaps(stack: Stack) -> Iterator[Gap]:
+    """Rights on the cluster by access entry: only those of nodes, and of nobody's sandbox, are plain."""
+    nodes = {one.maybe("nodeRoleArn") for one in stack.of("eks/nodeGroup:NodeGroup")}
+    for one in stack.of("eks/accessEntry:AccessEntry", "eks/accessPolicyAssociation:AccessPolicyAssociation"):
+        node_entry = one.maybe("type").startswith("EC2_") and not one.several("kubernetesGroups")
+        if one.maybe("principalArn") in nodes and not node_entry:
+            yield Gap(frozenset({"E4"}), f"{one.name} gives a node's role rights on the cluster beyond a node's own")
 
 
 def _is_component(stack: Stack, kind: str) -> bool:

@@ -770,6 +770,29 @@ UNKNOWN: dict[str, tuple[str, Change]] = {
         "E3",
         endpoint("logs", statement("logs:*", StringEquals={"aws:PrincipalOrgID": "o-1"})),
     ),
+    "an admin policy that allows": (
+        "E1",
+        lambda w: w.apply(
+            {
+                "apiVersion": "networking.k8s.aws/v1alpha1",
+                "kind": "ClusterNetworkPolicy",
+                "metadata": {"name": "x"},
+                "spec": {"tier": "Admin", "egress": [{"action": "Accept", "to": [{"networks": ["0.0.0.0/0"]}]}]},
+            }
+        ),
+    ),
+    "pods with groups of their own": (
+        "E1",
+        lambda w: w.apply({"kind": "SecurityGroupPolicy", "metadata": {"name": "x"}, "spec": {}}),
+    ),
+    "a node's role as administrator": (
+        "E4",
+        lambda w: w.with_(
+            "eks/accessPolicyAssociation:AccessPolicyAssociation",
+            "x",
+            principalArn=f"arn:aws:iam::{ACCOUNT}:role/sequester-sandbox-node",
+        ),
+    ),
     "a managed policy": ("E4", attach("arn:aws:iam::aws:policy/SomethingElse")),
     "an action nobody reviewed": ("E4", may("braket:CreateJob")),
 }

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from sequester.proof.iam.pattern import includes, intersects
 from sequester.proof.model import (
-    Model, Nacl, NaclRule, Place, Route, RouteTable, SecurityGroup, SecurityRule, Subnet, Target, Vpc,
+    Model,
+    Nacl,
+    NaclRule,
+    Place,
+    Route,
+    RouteTable,
+    SecurityGroup,
+    SecurityRule,
+    Subnet,
+    Target,
+    Vpc,
 )  # fmt: skip
 from sequester.proof.reach import Network
 from sequester.proof.simulate import simulate
