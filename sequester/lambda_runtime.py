@@ -35,6 +35,13 @@ class _Invocation:
     failed: bool = False
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A runtime process that ends drops its connection: that is no news."""
+
+
 class LambdaRuntime:
     """`with LambdaRuntime("package.module.handler", environ) as runtime: runtime.invoke(payload, context)`.
 
@@ -46,8 +53,7 @@ class LambdaRuntime:
         self._waiting: queue.Queue[_Invocation] = queue.Queue()
         self._running: dict[str, _Invocation] = {}
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._api())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._api())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -36,7 +36,7 @@ def shared_upstream(authority: trustme.CA) -> Iterator[door_lane.Upstream]:
 
 @pytest.fixture(scope="module")
 def clients() -> Iterator[Clients]:
-    """AWS as moto has it, in this process: one for a file, since what stays open is open under the next file's cloud."""
+    """AWS as moto has it, in this process; one for a file, since what stays open is open under the next one."""
     with mock_aws():
         made = Clients(door_lane.session())
         door_lane.make_stores(made)

@@ -2,6 +2,10 @@
 
 import json
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +15,6 @@ from botocore.config import Config
 from door_attacks import ATTACKS
 from door_lane import AUDIT, CONFIG, HOST, TABLE, Upstream, configuration, http, make_stores, rule, session
 from jsonschema import Draft202012Validator
-from moto.server import ThreadedMotoServer
 
 from lambda_proxy.handler import Clients
 from sequester.audit import AuditStore, verify
@@ -29,13 +32,30 @@ TENANT = "runtime"
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Clients]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    _, port = server.get_host_and_port()
-    clients = Clients(session(), Config(s3={"addressing_style": "path"}, proxies={}), f"http://127.0.0.1:{port}")
-    make_stores(clients)
-    yield clients
-    server.stop()
+    """moto in a process of its own: in this one it would share its state with the other lanes'."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            await_port(port)
+            config = Config(s3={"addressing_style": "path"}, proxies={})
+            clients = Clients(session(), config, f"http://127.0.0.1:{port}")
+            make_stores(clients)
+            yield clients
+        finally:
+            server.terminate()
+
+
+def await_port(port: int) -> None:
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(f"nothing listens on {port}")
 
 
 @pytest.fixture(scope="module")
