@@ -108,6 +108,10 @@ class Engine:
         """End the engine that runs now, without a chance to put anything in order."""
         os.kill(int((self.folder / "pid").read_text()), signal.SIGKILL)
 
+    def interrupt(self) -> None:
+        """What Ctrl-C does: the engine ends what it has begun, and begins nothing more."""
+        os.kill(int((self.folder / "pid").read_text()), signal.SIGINT)
+
     def held(self) -> list[str]:
         """The declared-only records that are there."""
         return Remote(self.url).held()

@@ -1,0 +1,113 @@
+"""The blueprint itself under the real engine: preview, up, up again, a zone added, destroyed, interrupted."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from real_engine import Engine, changes
+
+from infra.stack import blueprint
+from sequester.cloud import kubernetes_provider, plugin
+
+pytestmark = [pytest.mark.lane("engine", "pulumi"), pytest.mark.xdist_group("engine")]
+
+
+def configuration(name: str, *zones: str) -> dict[str, str]:
+    """A stack of its own, so that what others made in the lane's cloud is not in its way."""
+    return {
+        "aws:region": "us-east-1",
+        "sequester:account": "123456789012",
+        "sequester:name": name,
+        "sequester:kubernetes": "render",
+        "sequester:network": json.dumps({"cidr": "10.42.0.0/16", "azs": list(zones)}),
+        "sequester:tenants": json.dumps({"research": {"allow": [{"host": "api.github.com", "paths": ["/repos/*"]}]}}),
+    }
+
+
+def stack_of(engine: Engine, name: str, *zones: str) -> pulumi.automation.Stack:
+    stack = engine.stack(blueprint, config=configuration(name, *zones))
+    plugin.install(
+        engine.folder / "home", "kubernetes", kubernetes_provider.VERSION, "sequester.cloud.kubernetes_provider"
+    )
+    return stack
+
+
+def vpcs(engine: Engine, name: str) -> list[str]:
+    mine = [{"Name": "tag:sequester:stack", "Values": [name]}]
+    return [vpc["VpcId"] for vpc in engine.aws.call("ec2.describe_vpcs", Filters=mine)["Vpcs"]]
+
+
+def created(stack: pulumi.automation.Stack) -> Counter[str]:
+    """How many resources of each type a preview would create; it must foresee nothing else."""
+    found: Counter[str] = Counter()
+
+    def see(event: pulumi.automation.EngineEvent) -> None:
+        if event.resource_pre_event:
+            metadata: Any = event.resource_pre_event.metadata
+            operation = str(getattr(metadata.op, "value", metadata.op))
+            if operation == "create":
+                found[metadata.type] += 1
+
+    stack.preview(on_event=see)
+    return found
+
+
+def test_the_life_of_the_blueprint(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # what is rendered lands here
+    two, three = ("us-east-1a", "us-east-1b"), ("us-east-1a", "us-east-1b", "us-east-1c")
+    stack = stack_of(engine, "life", *two)
+    foreseen = changes(stack.preview())
+    assert set(foreseen) == {"create"}
+    assert vpcs(engine, "life") == [], "a preview made something"
+
+    made = stack.up()
+    assert changes(made) == foreseen
+    assert vpcs(engine, "life") == [made.outputs["vpc"].value]
+
+    assert changes(stack.up()) == {}, "a second up found changes"
+
+    wider = stack_of(engine, "life", *three)
+    added = created(wider)
+    subnets = added["aws:ec2/subnet:Subnet"]
+    assert subnets == 4, "one for each tier"
+    assert added["aws:ec2/routeTable:RouteTable"] == added["aws:ec2/routeTableAssociation:RouteTableAssociation"] == 4
+    grown = changes(wider.up())
+    assert not set(grown) - {"create", "update", "replace", "delete", "create-replacement", "delete-replaced"}
+    of_vpc = [{"Name": "vpc-id", "Values": [made.outputs["vpc"].value]}]
+    found = engine.aws.call("ec2.describe_subnets", Filters=of_vpc)["Subnets"]
+    assert len(found) == 12
+    assert changes(wider.up()) == {}
+
+    wider.destroy()
+    assert vpcs(engine, "life") == []
+    assert not [line for line in engine.held() if "life" in line]
+
+
+def test_an_interrupted_up_of_the_blueprint_converges(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stack = stack_of(engine, "broken", "us-east-1a", "us-east-1b")
+    done: list[str] = []
+
+    def interrupt(event: pulumi.automation.EngineEvent) -> None:
+        if event.res_outputs_event and event.res_outputs_event.metadata.type == "aws:ec2/subnet:Subnet":
+            done.append(event.res_outputs_event.metadata.urn)
+            if len(done) == 3:
+                engine.interrupt()
+
+    with pytest.raises(pulumi.automation.CommandError):
+        stack.up(on_event=interrupt)
+    half = len((stack.export_stack().deployment or {})["resources"])
+    finished = stack.up()
+    whole = len((stack.export_stack().deployment or {})["resources"])
+    assert 0 < half < whole, "it was not interrupted half-way"
+    assert finished.summary.result == "succeeded"
+    assert changes(stack.up()) == {}
+    of_vpc = [{"Name": "vpc-id", "Values": [finished.outputs["vpc"].value]}]
+    assert len(engine.aws.call("ec2.describe_subnets", Filters=of_vpc)["Subnets"]) == 8
+    stack.destroy()
+    assert vpcs(engine, "broken") == []
