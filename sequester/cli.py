@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from sequester.prove_cli import prove
+
 app = typer.Typer(
     help="One door between agent code and the internet.",
     no_args_is_help=True,
@@ -15,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.command()(prove)
 
 SETTINGS_FILE = Path(__file__).parent.parent / "Pulumi.dev.yaml"
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from rich.console import Console
 
 from sequester.proof.facts import BadFactError
 from sequester.proof.model import CLAIMS, Model
@@ -47,7 +48,8 @@ def prove(
     wanted = tuple(claim or ([explain] if explain else CLAIMS))
     try:
         _known(wanted)
-        verdicts = _verdicts(_model(source, path or [], account, region), wanted)
+        with Console(stderr=True).status(f"reading the {source} and deciding {', '.join(wanted)}"):
+            verdicts = _verdicts(_model(source, path or [], account, region), wanted)
         before = _verdicts(_state(diff, account, region), wanted) if diff else None
         failed = _failing(verdicts, baseline)
     except (BadFactError, OSError) as error:

@@ -28,7 +28,7 @@ class Backend(Protocol):
 class Fetcher(Protocol):
     """The door's client: it fetches with credentials that no sandbox has."""
 
-    def fetch(self, url: str, *, max_size: int) -> bytes: ...
+    def fetch_external_data(self, url: str, max_size: int) -> bytes: ...
 
 
 class Options(TypedDict, total=False):
@@ -87,7 +87,7 @@ class IsolatedExecutor:
         limits: Limits | None = None,
         door: Fetcher | None = None,
     ) -> Self:
-        """Sandboxes on this machine (Linux with bubblewrap, or with user namespaces).
+        """Sandboxes on this machine (Linux with bubblewrap).
 
         `interpreter` runs Python code (default: the system's python3), `binds` are directories shown read-only at their
         own paths, `warm` is how many sandboxes wait, started ahead. SandboxUnavailable says what is missing.
@@ -157,8 +157,8 @@ class IsolatedExecutor:
     def fetch_external_data(self, url: str, *, max_size: Size = "1MiB") -> bytes:
         """What `url` holds, by the door: the agent's own request, which no sandbox can make."""
         if self._door is None:
-            raise InvalidRequest("no door: give door= when making the executor (Door.local() or Door.deployed(...))")
-        return self._door.fetch(url, max_size=size_bytes("max_size", max_size))
+            raise InvalidRequest("no door: give door=Door(name of the function) when making the executor")
+        return self._door.fetch_external_data(url, size_bytes("max_size", max_size))
 
     def close(self) -> None:
         """End what waits; runs in other threads end by themselves."""
