@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from proof_world import ACCOUNT, World
 
@@ -419,11 +419,8 @@ def firewall(**change: object) -> Change:
 
 
 def allowing(*more: str) -> Change:
-    return lambda w: w.set(
-        "ResolverFirewallDomainList",
-        "sequester-allowed",
-        domains=[*w.one("ResolverFirewallDomainList", "sequester-allowed").properties["domains"], *more],
-    )  # type: ignore[misc]
+    kind, name = "ResolverFirewallDomainList", "sequester-allowed"
+    return lambda w: w.set(kind, name, domains=[*cast("list[str]", w.one(kind, name).properties["domains"]), *more])
 
 
 def corefile(change: Callable[[str], str]) -> Change:
@@ -541,7 +538,8 @@ ENDPOINTS: dict[str, Change] = {
         "logs", statement("logs:PutLogEvents", StringNotEqualsIfExists={"aws:ResourceAccount": "1"})
     ),
     "ForAllValues does not bind": endpoint(
-        "s3", statement("s3:PutObject", "arn:aws:s3:::*", **{"ForAllValues:StringLike": {"aws:PrincipalArn": "*"}})
+        "s3",
+        statement("s3:PutObject", "arn:aws:s3:::*", "Allow", **{"ForAllValues:StringLike": {"aws:PrincipalArn": "*"}}),
     ),
     "our VPC is no account": endpoint("logs", statement("logs:PutLogEvents", StringLike={"aws:SourceVpce": "*"})),
     "a deny beside the point": endpoint("logs", statement("logs:*"), statement("logs:DeleteLogGroup", effect="Deny")),
