@@ -39,3 +39,11 @@ def test_data_that_is_no_json_is_refused_in_a_line(tmp_path: Path) -> None:
     code, _, notes = run(tmp_path, "pass", "--data", "{")
     assert code == 2
     assert notes.startswith("--data: '{' is not JSON")
+
+
+def test_the_example_of_the_readme_reaches_nothing() -> None:
+    example = Path(__file__).parent.parent.parent / "examples" / "leaving.py"
+    result = CliRunner().invoke(app, ["run", str(example)])
+    assert result.exit_code == 0
+    assert '{"sum": 45, "left by": []}' in result.stdout
+    assert "192.0.2.1" in result.stderr
