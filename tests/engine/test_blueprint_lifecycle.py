@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +10,28 @@ import pulumi
 import pytest
 from real_engine import Engine, changes
 
+import tools
 from infra.stack import blueprint
 from sequester.cloud import kubernetes_provider, plugin
+from sequester.cloud.control_plane import EXECUTABLES, ControlPlane, running
 
 pytestmark = [pytest.mark.lane("engine", "pulumi"), pytest.mark.xdist_group("engine")]
 
 
-def configuration(name: str, *zones: str) -> dict[str, str]:
+def configuration(name: str, *zones: str, kubernetes: str = "render") -> dict[str, str]:
     """A stack of its own, so that what others made in the lane's cloud is not in its way."""
     return {
         "aws:region": "us-east-1",
         "sequester:account": "123456789012",
         "sequester:name": name,
-        "sequester:kubernetes": "render",
+        "sequester:kubernetes": kubernetes,
         "sequester:network": json.dumps({"cidr": "10.42.0.0/16", "azs": list(zones)}),
         "sequester:tenants": json.dumps({"research": {"allow": [{"host": "api.github.com", "paths": ["/repos/*"]}]}}),
     }
 
 
-def stack_of(engine: Engine, name: str, *zones: str) -> pulumi.automation.Stack:
-    stack = engine.stack(blueprint, config=configuration(name, *zones))
+def stack_of(engine: Engine, name: str, *zones: str, kubernetes: str = "render") -> pulumi.automation.Stack:
+    stack = engine.stack(blueprint, config=configuration(name, *zones, kubernetes=kubernetes))
     plugin.install(
         engine.folder / "home", "kubernetes", kubernetes_provider.VERSION, "sequester.cloud.kubernetes_provider"
     )
@@ -111,3 +114,34 @@ def test_an_interrupted_up_of_the_blueprint_converges(
     assert len(engine.aws.call("ec2.describe_subnets", Filters=of_vpc)["Subnets"]) == 8
     stack.destroy()
     assert vpcs(engine, "broken") == []
+
+
+@pytest.fixture
+def plane() -> Iterator[ControlPlane]:
+    """An API server of its own: what the blueprint admits and refuses holds for the whole cluster."""
+    with running(tools.find) as plane:
+        yield plane
+
+
+@pytest.mark.lane("cluster", *EXECUTABLES)
+def test_one_up_makes_the_cluster_and_then_what_is_on_it(
+    engine: Engine, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`kubernetes: apply`: AWS first, then a real API server, standing for the cluster that AWS would have made."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(plane.admin.kubeconfig())
+    monkeypatch.setenv(kubernetes_provider.KUBECONFIG_VARIABLE, str(kubeconfig))
+    stack = stack_of(engine, "joined", "us-east-1a", "us-east-1b", kubernetes="apply")
+    order: list[str] = []
+
+    def see(event: pulumi.automation.EngineEvent) -> None:
+        if event.res_outputs_event:
+            order.append(event.res_outputs_event.metadata.type)
+
+    stack.up(on_event=see)
+    first = next(index for index, kind in enumerate(order) if kind.startswith("kubernetes:") and "Provider" not in kind)
+    assert order.index("aws:eks/cluster:Cluster") < first
+    path = "/apis/networking.k8s.io/v1/namespaces/research-sandbox/networkpolicies"
+    assert plane.admin.request("GET", path).or_raise()["items"]
+    assert changes(stack.up()) == {}
+    stack.destroy()
