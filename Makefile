@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 TESTS  ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test lint format bench docs lock clean
+.PHONY: help setup tools door demo test lint format bench docs site lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,10 +26,17 @@ setup: $(STAMP)  ## the virtual environment, from the hash-pinned lock
 tools: $(STAMP)  ## the real pulumi, kube-apiserver and etcd, built once where they are not installed
 	$(BIN)/python -m tools
 
+DOOR_SOURCES := $(shell find lambda_proxy -name '*.py' -o -name '*.json' -o -name '*.lock')
+
+out/door.zip: $(STAMP) sequester/door_zip.py $(DOOR_SOURCES)
+	$(BIN)/sequester door-zip $@
+
+door: out/door.zip  ## the door's code for Lambda, with its locked wheels: before `pulumi up`
+
 demo: $(STAMP)  ## the whole program in the embedded cloud, read back and checked
 	$(BIN)/sequester demo
 
-test: $(STAMP)  ## every lane whose tools are there (SEQUESTER_LANES=all: all of them, or fail)
+test: $(STAMP)  ## the default lane (SEQUESTER_LANES=kernel,...: more lanes; all: every one, or fail)
 	@if [ "$(SEQUESTER_LANES)" = all ]; then $(BIN)/python -m tools; fi
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
@@ -43,14 +50,18 @@ format: $(STAMP)  ## ruff's fixes and formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(STAMP)  ## the generated parts of the README, made anew
+docs: $(STAMP)  ## the generated parts of the README and of docs/, made anew
 	$(BIN)/python -m tools.pages
+
+site: $(STAMP)  ## the documentation as a site, in site/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
 
 bench: $(STAMP)  ## the figures of docs/performance.md, measured on this machine
 	$(BIN)/python -m tests.performance
 
 lock: $(STAMP)  ## the lock, made anew from pyproject.toml; it names no registry host
-	$(UV) pip compile pyproject.toml --extra infra --extra door --extra embedded --group dev --universal \
+	$(UV) pip compile pyproject.toml --extra infra --extra door --extra embedded --extra lab --group dev --universal \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 
 clean:  ## what was made here: the environment, caches, out/ (built tools stay in the user's cache)

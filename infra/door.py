@@ -8,6 +8,7 @@ from typing import Final
 
 import pulumi
 import pulumi_aws as aws
+from pulumi.output import Unknown
 
 from infra.door_store import DoorStore, DoorStoreArgs, audit_bucket, config_bucket, config_key, table
 from infra.iam import Conditions, Statement, document, trust
@@ -17,9 +18,27 @@ from infra.settings.door import AllowRule, Budget, Credential, DoorSettings, doo
 ALIAS: Final = "live"
 """What agents invoke: moved to roll out, moved back to roll back."""
 ARTIFACT: Final = Path(__file__).resolve().parent.parent / "out" / "door.zip"
-"""Built by `python -m tools.build_door`; its bytes depend on nothing but the sources and the lock."""
+"""Built by `make door`; its bytes depend on nothing but the sources and the lock."""
 RUNTIME: Final = "python3.13"
+UNMADE: Final = "<VpcEndpoint>"
+"""Stands for the endpoint's id in a preview that is to make it.
+
+AWS makes that id, and a request carries no other name of an endpoint, so that this one policy must wait for an output.
+With the mark in its place a preview still shows all that the policy says; `sequester.sources.preview` puts the one
+endpoint there on which the property depends, as an assumption that is proved again on real values.
+"""
 METRICS_NAMESPACE: Final = "Sequester/Door"
+
+
+class NotBuiltError(pulumi.RunError):
+    """The code that is to be deployed is not there."""
+
+
+def built(artifact: Path = ARTIFACT) -> pulumi.Archive:
+    """What a deployed door runs: its sources and the locked wheels for Lambda. Raises NotBuiltError."""
+    if not artifact.is_file():
+        raise NotBuiltError(f"{artifact}: the door's code is not built: run `make door`, then `pulumi up` again")
+    return pulumi.FileArchive(str(artifact))
 
 
 @dataclass(frozen=True)
@@ -30,6 +49,7 @@ class DoorArgs:
     tenant: str
     settings: DoorSettings
     store: DoorStore
+    code: pulumi.Archive | None
     allow: tuple[AllowRule, ...]
     budget: Budget
     credentials: Mapping[str, Credential]
@@ -97,7 +117,10 @@ class Door(pulumi.ComponentResource):
                 f"{title}-{'function' if resource == arn else ALIAS}",
                 resource_arn=resource,
                 policy=pulumi.Output.from_input(args.endpoint).apply(
-                    lambda endpoint, resource=resource: invocation_policy(resource, args.caller_role_arn, endpoint)
+                    lambda endpoint, resource=resource: invocation_policy(
+                        resource, args.caller_role_arn, UNMADE if isinstance(endpoint, Unknown) else endpoint
+                    ),
+                    run_with_unknowns=True,
                 ),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[self.function, self.alias]),
             )
@@ -120,7 +143,7 @@ class Door(pulumi.ComponentResource):
             runtime=RUNTIME,
             architectures=["arm64"],
             handler="lambda_proxy.handler.handler",
-            code=None if signed else pulumi.FileArchive(str(ARTIFACT)),
+            code=args.code,
             s3_bucket=settings.artifact_bucket if signed else None,
             s3_key=settings.artifact_key if signed else None,
             code_signing_config_arn=args.signing.arn if args.signing else None,
@@ -249,10 +272,11 @@ class TenantDoor:
 
 @dataclass(frozen=True)
 class DoorsArgs:
-    """How `Doors` is made. log_groups: by name."""
+    """How `Doors` is made. code: what every door runs, or None if it is signed and lies in S3. log_groups: by name."""
 
     names: Names
     settings: DoorSettings
+    code: pulumi.Archive | None
     tenants: Mapping[str, TenantDoor]
     endpoint: pulumi.Input[str]
     log_groups: Mapping[str, aws.cloudwatch.LogGroup]
@@ -281,6 +305,7 @@ class Doors(pulumi.ComponentResource):
                     tenant=tenant,
                     settings=args.settings,
                     store=self.store,
+                    code=args.code,
                     allow=door.allow,
                     budget=door.budget,
                     credentials=door.credentials,

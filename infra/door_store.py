@@ -61,7 +61,7 @@ class DoorStore(pulumi.ComponentResource):
             ttl={"attribute_name": "expires", "enabled": True},
             point_in_time_recovery={"enabled": True},
             server_side_encryption={"enabled": True, "kms_key_arn": self.key.arn},
-            deletion_protection_enabled=True,
+            deletion_protection_enabled=args.settings.deletion_protection,
             tags=args.names.tags(table(args.names)),
             opts=self._own,
         )
@@ -92,7 +92,13 @@ class DoorStore(pulumi.ComponentResource):
 
     def _bucket(self, title: str, *, locked: bool) -> aws.s3.Bucket:
         bucket = aws.s3.Bucket(
-            title, bucket=title, object_lock_enabled=locked, tags=self._names.tags(title), opts=self._own
+            title,
+            bucket=title,
+            object_lock_enabled=locked,
+            # `pulumi destroy` takes old versions of configurations with it; records stop it, as they should.
+            force_destroy=not locked,
+            tags=self._names.tags(title),
+            opts=self._own,
         )
         versioning = aws.s3.BucketVersioning(
             title, bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=self._own

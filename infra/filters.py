@@ -32,6 +32,9 @@ class Group(StrEnum):
     CONTROL = "control"
     SANDBOX_ENDPOINT = "sandbox-endpoint"
     SYSTEM_ENDPOINT = "system-endpoint"
+    RESPONDER = "responder"
+    QUARANTINE = "quarantine"
+    """Without a flow: what is put into it is cut off."""
 
 
 class Flow(NamedTuple):
@@ -54,6 +57,7 @@ FLOWS: Final = (
     Flow(Group.SYSTEM_NODE, Group.SYSTEM_ENDPOINT, "tcp", API_PORT, "agents to the door, and their identity"),
     Flow(Group.SYSTEM_NODE, Group.SYSTEM_NODE, "tcp", DNS_PORT, "agents to CoreDNS"),
     Flow(Group.SYSTEM_NODE, Group.SYSTEM_NODE, "udp", DNS_PORT, "agents to CoreDNS"),
+    Flow(Group.RESPONDER, Group.CONTROL, "tcp", API_PORT, "quarantine to API server"),
 )
 """Every one; there is none from or to any address, but for S3's prefix list (`infra.endpoints`) and operators."""
 
@@ -174,7 +178,8 @@ class Filters(pulumi.ComponentResource):
             # of their own, which a later update of the group must not take away again.
             egress=[],
             ingress=[],
-            tags=self._args.names.tags(title),
+            # The responder's role may give interfaces this one group, by its tag.
+            tags=self._args.names.tags(title, **{"sequester:quarantine": str(group is Group.QUARANTINE).lower()}),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["ingress", "egress"]),
         )
 

@@ -29,7 +29,7 @@ AGENT_GRANTS = (
     Grant("", "pods", ("get", "list", "watch", "delete"), "find the Job's pod; throw a used one away"),
     Grant("", "pods/attach", ("get", "create"), "code and data go in, results come out; 1.36 wants both verbs"),
     Grant("", "pods/log", ("get",), "read what a crashed sandbox said"),
-    Grant("coordination.k8s.io", "leases", ("create", "delete"), "claim a warm pod: creating a Lease is atomic"),
+    Grant("coordination.k8s.io", "leases", ("create", "get", "delete"), "claim a warm pod: creating a Lease is atomic"),
 )
 
 # Both namespaces of every tenant. Admission lets this group change one label of a pod and nothing else.

@@ -22,6 +22,8 @@ _NONE_OF = (
 )
 # Kubernetes itself publishes its CA (`kube-root-ca.crt`) into every namespace; nothing else belongs there.
 _CONFIG_MAPS = 1
+# A claim that comes second is charged before it is refused, until the quota is counted anew.
+_LEASES_PER_SANDBOX = 20
 
 
 def namespaces(tenant: str, kubernetes_version: str) -> list[Manifest]:
@@ -60,7 +62,7 @@ def quotas(tenant: str, settings: TenantSettings) -> list[Manifest]:
         "pods": count,
         **{f"{side}.{name}": together for side in ("requests", "limits") for name, (together, _) in shares.items()},
         "count/jobs.batch": count,
-        "count/leases.coordination.k8s.io": count,
+        "count/leases.coordination.k8s.io": str(_LEASES_PER_SANDBOX * settings.quota.sandboxes),
         "count/configmaps": str(_CONFIG_MAPS),
         **dict.fromkeys(_NONE_OF, "0"),
     }

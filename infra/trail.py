@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from infra.iam import Statement, document, trust
 from infra.names import Names
-from infra.tripwire_table import trail_log_group
+from infra.sensors import trail_log_group
 
 # Services with an endpoint here that have network activity events; ecr, sts, logs, eks and eks-auth have none.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-network-events-with-cloudtrail.html

@@ -4,64 +4,16 @@ From this table come the metric filters and alarms (`infra.tripwires`), the resp
 the page on time to alarm. Where no sensor exists the row says so: the report shows it instead of leaving it out.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from types import MappingProxyType
+from math import ceil
 from typing import Final, Literal
 
 from infra.logs import FLOW_FIELDS
 from infra.names import Names
+from infra.sensors import EVALUATION_SECONDS, SOURCES, Sensor
 from infra.settings.tripwires import Level
 
 METRIC_NAMESPACE: Final = "Sequester/Tripwires"
-EVALUATION_SECONDS: Final = 60
-"""CloudWatch evaluates a standard alarm once a minute."""
-
-
-class Sensor(StrEnum):
-    FLOW = "flow log"
-    RESOLVER = "Resolver log"
-    POLICY_AGENT = "NP agent log"
-    SUPERVISOR = "seccomp event"
-    AUDIT = "K8s audit"
-    TRAIL = "CloudTrail VPCE"
-    DOOR = "door audit"
-    INGESTION = "log ingestion"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a sensor writes, and the seconds until its record is in CloudWatch: the worst that AWS states."""
-
-    log_group: Callable[[Names, str], str]
-    delivery_seconds: int
-    why: str
-
-
-def trail_log_group(names: Names) -> str:
-    return f"/sequester/{names.name}/trail"
-
-
-SOURCES: Final[Mapping[Sensor, Source]] = MappingProxyType(
-    {
-        Sensor.FLOW: Source(
-            lambda names, _: names.flow_log_group, 360, "aggregated over a minute, published within about five"
-        ),
-        Sensor.RESOLVER: Source(lambda names, _: names.resolver_log_group, 300, "no figure published: as flow logs"),
-        Sensor.POLICY_AGENT: Source(lambda names, _: names.cluster_log_group, 60, "sent by the node itself"),
-        Sensor.SUPERVISOR: Source(
-            lambda names, _: names.container_log_group,
-            60,
-            "supervisor and shipper a second each, and ingestion",
-        ),
-        Sensor.AUDIT: Source(lambda names, _: names.cluster_log_group, 300, "EKS: within a few minutes"),
-        Sensor.TRAIL: Source(lambda names, _: trail_log_group(names), 900, "CloudTrail: about 5 minutes, 15 at most"),
-        Sensor.DOOR: Source(lambda names, tenant: names.door_log_group(tenant), 60, "Lambda sends its log at once"),
-        Sensor.INGESTION: Source(lambda _names, _tenant: "", 120, "CloudWatch's own metric, a minute apart"),
-    }
-)
 
 Severity = Literal["low", "medium", "high", "critical"]
 
@@ -70,8 +22,8 @@ Severity = Literal["low", "medium", "high", "critical"]
 class Tripwire:
     """One class of attempt.
 
-    `patterns` count into one metric; in those of a `per_tenant` row TENANT stands for the tenant. `needed` of the last
-    `periods` periods with at least `threshold` events alarm. `silent_group` is for rows that alarm on *no* events.
+    `patterns` count into one metric; in those of a `per_tenant` row TENANT stands for the tenant. `periods` periods
+    with at least `threshold` events alarm. `silent_group` is for rows that alarm on *no* events.
     `response` is what is done at most, under the stack's own setting. `reason` is for rows without a sensor.
     """
 
@@ -92,6 +44,19 @@ class Tripwire:
     def missing(self) -> str:
         """No record means no attempt; but a sensor that writes nothing at all is broken, or was broken."""
         return "breaching" if self.silent_group else "notBreaching"
+
+    @property
+    def evaluated_periods(self) -> int:
+        """How far an alarm looks back: a record may be counted in its own minute and come as late as its sensor may.
+
+        An alarm sees `Period` times `EvaluationPeriods` and no more
+        (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html), so one period
+        would be over before a flow log of it arrives. A sensor's silence has no late record.
+        """
+        if self.silent_group or self.sensor is Sensor.NONE:
+            return self.periods
+        late = SOURCES[self.sensor].delivery_seconds + EVALUATION_SECONDS
+        return self.periods + ceil(late / self.period_seconds) + 1
 
     @property
     def worst_seconds(self) -> int | None:
@@ -379,7 +344,8 @@ TRIPWIRES: Final = (
         reason="flow logs leave IMDS out; pods are kept from it by nftables and a hop limit of 1 (claim E6)",
     ),
     Tripwire(
-        "none-endpoint", "endpoint (ecr, sts, logs, eks, eks-auth): likewise", Sensor.NONE, "medium", "observe",
+        "none-endpoint", "endpoint (ecr, sts, logs, eks, eks-auth): call denied by its policy", Sensor.NONE, "medium",
+        "observe",
         reason="CloudTrail has no network activity events for these services",
     ),
     Tripwire(

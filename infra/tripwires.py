@@ -10,9 +10,10 @@ import pulumi_aws as aws
 
 from infra.iam import Statement, document
 from infra.names import Names
+from infra.sensors import SOURCES, Sensor
 from infra.settings.tripwires import TripwireSettings
 from infra.trail import AttemptTrail, AttemptTrailArgs
-from infra.tripwire_table import METRIC_NAMESPACE, SOURCES, TRIPWIRES, Sensor, Tripwire, patterns
+from infra.tripwire_table import METRIC_NAMESPACE, TRIPWIRES, Tripwire, patterns
 
 _AN_OWN_KEY: Final = "a key policy speaks of its own key only"
 _COLUMNS: Final = 24
@@ -191,7 +192,7 @@ class Tripwires(pulumi.ComponentResource):
             threshold=row.threshold,
             statistic="Sum",
             period=row.period_seconds,
-            evaluation_periods=row.periods,
+            evaluation_periods=row.evaluated_periods,
             datapoints_to_alarm=row.periods,
             treat_missing_data=row.missing,
             alarm_actions=[self.topic_arn],

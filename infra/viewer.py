@@ -92,7 +92,7 @@ class Viewer(pulumi.ComponentResource):
         aws.s3.BucketPolicy(
             self._title,
             bucket=bucket_name(args.names),
-            policy=self.distribution.arn.apply(lambda arn: bucket_policy(args.names, arn, args.writers)),
+            policy=bucket_policy(args.names, args.writers),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[store]),
         )
         self.register_outputs({"domain": self.distribution.domain_name})
@@ -157,8 +157,11 @@ _SECURITY_HEADERS: Final = frozenset(
 """Those that CloudFront has fields of its own for, and refuses as custom headers."""
 
 
-def bucket_policy(names: Names, distribution: str, writers: Sequence[str]) -> str:
-    """Our distribution reads; the named roles write; nobody writes otherwise, whatever their own policies say."""
+def bucket_policy(names: Names, writers: Sequence[str]) -> str:
+    """Distributions of ours read; the named roles write; nobody writes otherwise, whatever their own policies say.
+
+    The distribution's id is known only once it is made, and a policy that is not known cannot be proved on a preview.
+    """
     arn = f"arn:aws:s3:::{bucket_name(names)}"
     return document(
         Statement(
@@ -166,7 +169,10 @@ def bucket_policy(names: Names, distribution: str, writers: Sequence[str]) -> st
             actions=("s3:GetObject",),
             resources=(f"{arn}/*",),
             principals={"Service": ("cloudfront.amazonaws.com",)},
-            conditions={"StringEquals": {"aws:SourceArn": distribution}},
+            conditions={
+                "StringEquals": {"aws:SourceAccount": names.account},
+                "ArnLike": {"aws:SourceArn": f"arn:aws:cloudfront::{names.account}:distribution/*"},
+            },
         ),
         Statement(
             "OnlyWriters",

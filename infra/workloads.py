@@ -24,6 +24,7 @@ from infra.settings.addresses import Tier
 from infra.settings.cluster import ClusterSettings
 from infra.settings.tenants import TenantSettings
 from infra.tenancy import accounts, namespaces, quotas
+from infra.warm_pool import warm_pool
 
 RENDER_DIRECTORY = "rendered"
 
@@ -75,14 +76,15 @@ def cluster_objects(site: Site, settings: ClusterSettings) -> list[Manifest]:
     ]
 
 
-def tenant_objects(name: str, settings: TenantSettings, site: Site, kubernetes_version: str) -> list[Manifest]:
+def tenant_objects(name: str, settings: TenantSettings, site: Site, cluster: ClusterSettings) -> list[Manifest]:
     """One tenant's. No object of another tenant, and none of the cluster's, depends on it."""
     return [
-        *namespaces(name, kubernetes_version),
+        *namespaces(name, cluster.version),
         *tenant_policies(name, site.reach),
         *quotas(name, settings),
         *accounts(name),
         *tenant_roles(name),
+        *warm_pool(name, settings, cluster),
     ]
 
 
@@ -90,11 +92,7 @@ def objects(site: Site, cluster: ClusterSettings, tenants: Mapping[str, TenantSe
     """All of them, in order."""
     return [
         *cluster_objects(site, cluster),
-        *(
-            item
-            for name, settings in sorted(tenants.items())
-            for item in tenant_objects(name, settings, site, cluster.version)
-        ),
+        *(item for name, settings in sorted(tenants.items()) for item in tenant_objects(name, settings, site, cluster)),
     ]
 
 
@@ -107,7 +105,7 @@ class WorkloadsArgs:
     tenants: Mapping[str, TenantSettings]
     kubernetes: Literal["apply", "render"]
     kubeconfig: pulumi.Input[str]
-    lives_in: pulumi.Resource  # the EKS cluster: with it, the objects go
+    lives_in: pulumi.Resource | None  # the EKS cluster, if it is ours: with it, the objects go
 
 
 class Workloads(pulumi.ComponentResource):
@@ -123,7 +121,7 @@ class Workloads(pulumi.ComponentResource):
         )
         shared = _deploy(cluster_objects(args.site, args.cluster), [], own)
         for tenant, settings in sorted(args.tenants.items()):
-            _deploy(tenant_objects(tenant, settings, args.site, args.cluster.version), shared, own)
+            _deploy(tenant_objects(tenant, settings, args.site, args.cluster), shared, own)
         self.register_outputs({"tenants": sorted(args.tenants)})
 
 
@@ -136,13 +134,13 @@ def _provider(name: str, args: WorkloadsArgs, opts: pulumi.ResourceOptions) -> k
 def _deploy(
     items: Iterable[Manifest], after: list[pulumi.Resource], own: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
-    """Each object after `after` and its namespace; a binding after all before it, so that rights come last."""
+    """Each object after `after` and its namespace; rights, and what runs, after all before them."""
     made: list[pulumi.Resource] = []
     spaces: dict[str, pulumi.Resource] = {}
     for item in items:
         kind, namespace, name = identity(item)
         order = [*after, *([spaces[namespace]] if namespace in spaces else [])]
-        if kind.endswith("RoleBinding"):
+        if kind.endswith("RoleBinding") or kind == "Deployment":
             order = [*after, *made]
         resource = pulumi.CustomResource(
             _token(item),

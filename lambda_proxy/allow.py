@@ -4,17 +4,20 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
 from publicsuffixlist import PublicSuffixList
 
 from .denial import DeniedError
-from .parse import METHODS, Request
+from .parse import METHODS, Request, Target, parse_url
 
 DEFAULT_MAX_REQUEST_BYTES: Final = 64 * 1024
 DEFAULT_MAX_RESPONSE_BYTES: Final = 1024 * 1024
 
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\Z")
 _SUFFIXES = PublicSuffixList()
 
 
@@ -38,11 +41,18 @@ class Rule:
 
     def __post_init__(self) -> None:
         """Refuse what could allow more than it seems to; raises ValueError with the mend."""
-        _check_host(self.host)
+        check_host(self.host)
         if not self.methods or not self.methods <= METHODS:
             raise ValueError(f"methods of {self.host}: name some of {', '.join(sorted(METHODS))}")
         if not self.paths or not all(path.startswith("/") and "**" not in path for path in self.paths):
             raise ValueError(f"paths of {self.host}: name patterns that begin with / (and hold no **)")
+        for path in self.paths:
+            _check_path(path, self.host)
+        for kind in self.content_types:
+            if kind and not _CONTENT_TYPE.match(kind):  # empty: a body of which no type is said
+                raise ValueError(
+                    f"content_types of {self.host}: {kind!r}: write type/subtype in lower case, and no more"
+                )
         if not 1 <= self.port <= 65535:
             raise ValueError(f"port of {self.host}: {self.port} is not in 1-65535")
         if self.max_request_bytes < 0 or self.max_response_bytes <= 0:
@@ -64,13 +74,52 @@ def path_pattern(path: str) -> re.Pattern[str]:
     return re.compile("[^/]+".join(map(re.escape, body.split("*"))) + rest + r"\Z", re.DOTALL)
 
 
-def _check_host(host: str) -> None:
-    if _is_address(host):
-        return
-    if not _HOST.match(host) or len(host) > 253:
-        raise ValueError(f"host {host!r}: write a DNS name in lower case, or *. and a registrable domain")
-    if host.startswith("*.") and _SUFFIXES.is_public(host[2:]):
-        raise ValueError(f"host {host!r}: {host[2:]} is a public suffix: name a registrable domain below it")
+def check_host(host: str) -> None:
+    """Refuse what names no host, or more than one owner's. Raises ValueError with the mend."""
+    if not _is_address(host):
+        if not _HOST.match(host) or len(host) > 253:
+            raise ValueError(f"host {host!r}: write a DNS name in lower case, or *. and a registrable domain")
+        if host.startswith("*."):
+            _check_suffixes(host[2:])
+    name = host.removeprefix("*.")
+    read = _read(f"https://[{name}]/" if ":" in name else f"https://{name}/")
+    if read is None or read.host != name:  # no request's host would ever be equal to it
+        raise ValueError(f"host {host!r}: write a name or an address as a URL's host is written, in its shortest form")
+
+
+def _check_suffixes(domain: str) -> None:
+    if _SUFFIXES.is_public(domain):
+        raise ValueError(f"host '*.{domain}': {domain} is a public suffix: name a registrable domain below it")
+    below = public_suffix_below(domain)
+    if below is not None:
+        raise ValueError(
+            f"host '*.{domain}': anyone may have a name below {below}, which this covers: name the hosts themselves"
+        )
+
+
+def public_suffix_below(domain: str) -> str | None:
+    """A public suffix below the domain: `amazonaws.com` is somebody's own, `s3.amazonaws.com` is everybody's."""
+    found = re.search(rf"^(?:\*\.)?(?P<suffix>[^\s/!]+\.{re.escape(domain)})$", _suffix_list(), re.MULTILINE)
+    return found["suffix"] if found else None
+
+
+@cache
+def _suffix_list() -> str:
+    return files("publicsuffixlist").joinpath("public_suffix_list.dat").read_text(encoding="utf-8")
+
+
+def _check_path(path: str, host: str) -> None:
+    """A pattern that is no canonical path matches nothing, though whoever wrote it meant something by it."""
+    read = _read(f"https://host.example{path}")
+    if read is None or read.path != path or read.query or "#" in path:
+        raise ValueError(f"paths of {host}: {path!r}: write the path as a canonical URL has it, without query")
+
+
+def _read(url: str) -> Target | None:
+    try:
+        return parse_url(url)
+    except DeniedError:
+        return None
 
 
 def _is_address(host: str) -> bool:
@@ -94,11 +143,12 @@ def decide(rules: Sequence[Rule], request: Request, size: int) -> Rule:
     """
     target = request.target
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    keys = {key.decode("utf-8", "replace") for key, _ in target.query_pairs()}
+    keys = target.query_keys()
     furthest = -1
     for rule in rules:
+        if not rule.names(target.host):
+            continue
         checks = (
-            rule.names(target.host),
             rule.port == target.port,
             request.method in rule.methods,
             rule.allows_path(target.path),
@@ -109,13 +159,12 @@ def decide(rules: Sequence[Rule], request: Request, size: int) -> Rule:
         if all(checks):
             return rule
         furthest = max(furthest, checks.index(False))
-    if furthest <= 0:
+    if furthest < 0:
         raise DeniedError("url.ip_literal" if target.is_address else "allow.host")
     raise DeniedError(_CHECKS[furthest])
 
 
 _CHECKS: Final = (
-    "allow.host",
     "allow.port",
     "allow.method",
     "allow.path",

@@ -1,20 +1,21 @@
 """Known values that must not leave: a tenant's planted canaries, and the credentials that the door owns.
 
-They are looked for in every reading, whatever the case, backwards, and with all punctuation taken out. A canary may
-also leave in pieces: the places of a canary that occurred anywhere within the window are remembered, in the request
-and across requests.
+Their writings (`writings`) are looked for in every reading. A canary may also leave in pieces: the places of a canary
+that occurred anywhere within the window are remembered, in the request and across requests.
 """
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .denial import DeniedError
 from .patterns import Pattern
+from .writings import MIN_WRITING_BYTES, VIEWS, View, bare, base64_at, writings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,57 +25,139 @@ MIN_VALUE_BYTES: Final = 16
 WINDOW_SECONDS: Final = 6 * 3600
 COVERED: Final = 0.6
 """Of a canary's places, how many may have left before the rest is denied."""
-_NOT_ALPHANUMERIC: Final = bytes(set(range(256)) - set(b"0123456789abcdefghijklmnopqrstuvwxyz"))
 _HEX: Final = re.compile(rb"[0-9a-f]+\Z")
 _PIECE_OF_HEX: Final = 8
 _PIECE: Final = 6
-"""Characters in a row that make a piece: rarer in innocent text than one in 2**30."""
+"""Characters in a row that make a piece: rarer in innocent text than one in 2**30. Of base64 it takes eight."""
+_PROBE_BYTES: Final = 12
+"""How much of a writing is looked for first."""
+_BEFORE: Final = {View.BARE: View.RAW, View.HEX: View.BARE, View.DIGITS: View.HEX}
+"""From which view each is made: it takes away more."""
+_STRIDES: Final = (2, 3)
+"""A character of the value, and so many of something else less one, in turn."""
 
 
 @dataclass(frozen=True)
 class KnownValue:
-    """One value to look for, in lower case: `plain` as it is, `bare` without punctuation; `name` says which."""
+    """One value to look for; `name` says which. `pieces`: runs of its characters, as they may be written → places."""
 
     name: str
     plain: bytes
     bare: bytes
-    pieces: Mapping[bytes, tuple[int, ...]]
-    any_piece: Pattern
+    written: Mapping[View, frozenset[bytes]]
+    pieces: Mapping[bytes, frozenset[int]]
 
     @classmethod
     def of(cls, name: str, value: str) -> "KnownValue":
         """Raises ValueError if the value is too short to be looked for."""
-        plain = value.strip().encode().lower()
-        bare = plain.translate(None, _NOT_ALPHANUMERIC)
-        if len(bare) < MIN_VALUE_BYTES:
+        text = value.strip()
+        letters = bare(text.encode().lower())
+        if len(letters) < MIN_VALUE_BYTES:
             raise ValueError(f"{name}: a value that is looked for wants at least {MIN_VALUE_BYTES} letters and digits")
-        length = _PIECE_OF_HEX if _HEX.match(bare) else _PIECE
-        pieces: dict[bytes, tuple[int, ...]] = {}
-        for start in range(len(bare) - length + 1):
-            piece = bare[start : start + length]
-            pieces[piece] = (*pieces.get(piece, ()), start)
-        return cls(name, plain, bare, pieces, Pattern(b"|".join(pieces)))
+        return cls(name, text.encode().lower(), letters, writings(text), dict(_pieces(text, letters)))
 
-    def whole_in(self, plain: bytes, bare: bytes) -> bool:
-        return self.plain in plain or self.bare in bare or self.plain[::-1] in plain or self.bare[::-1] in bare
 
-    def places_in(self, bare: bytes) -> set[int]:
-        """Which characters of the value occur as part of a piece."""
-        if not self.any_piece.occurs_in(bare):  # one pass instead of one for each piece
-            return set()
+def _pieces(text: str, letters: bytes) -> Iterator[tuple[bytes, frozenset[int]]]:
+    """Pieces forwards and backwards, in hex and in base64, and which of the value's letters and digits each holds."""
+    found: dict[bytes, set[int]] = {}
+
+    def note(piece: bytes, places: Iterable[int]) -> None:
+        found.setdefault(piece, set()).update(places)
+
+    length = _PIECE_OF_HEX if _HEX.match(letters) else _PIECE
+    for start in range(len(letters) - length + 1):
+        places = range(start, start + length)
+        note(letters[start : start + length], places)
+        note(letters[start : start + length][::-1], places)
+    # Of what is encoded, every byte counts: where punctuation stands, the places of the letters around it.
+    at = [len(bare(text[:n].encode().lower())) for n in range(len(text) + 1)]
+    for data in dict.fromkeys((text.encode(), text.lower().encode(), text.upper().encode())):
+        if len(data) != len(text):
+            continue  # beyond ASCII bytes are no characters
+        digits = data.hex().encode()
+        for start in range(len(digits) - 2 * length + 1):
+            first, last = -(-start // 2), (start + 2 * length) // 2
+            note(digits[start : start + 2 * length], range(at[first], at[last]))
+        for shift in range(3):
+            encoded = base64_at(data, shift)
+            skipped = -(-shift * 8 // 6)
+            for start in range(len(encoded) - length - 1):
+                piece = encoded[start : start + length + 2]
+                first = max(0, -(-(start + skipped) * 6 // 8) - shift)
+                last = min(len(data), (start + skipped + length + 2) * 6 // 8 - shift)
+                if piece.isalnum():
+                    note(piece.lower(), range(at[first], at[last]))
+    return ((piece, frozenset(places)) for piece, places in found.items())
+
+
+@dataclass(frozen=True)
+class KnownValues:
+    """Values of one kind, looked for together: what is sent is searched once, however many they are."""
+
+    values: Sequence[KnownValue] = ()
+
+    def any_in(self, views: "Views") -> bool:
+        """Whether any of the values is written in what is seen."""
+        for view, probe in self._probes.items():
+            seen = views[view]
+            if len(seen) < MIN_WRITING_BYTES or not probe.occurs_in(seen):
+                continue
+            if any(one in seen for value in self.values for one in value.written[view]):
+                return True
+        letters = views[View.BARE]
+        return bool(self.values) and self._strewn_probe.occurs_in(letters) and self._strewn_in(letters)
+
+    @cached_property
+    def _probes(self) -> Mapping[View, Pattern]:
+        starts = {
+            view: sorted({re.escape(one[:_PROBE_BYTES]) for value in self.values for one in value.written[view]})
+            for view in View
+        }
+        return {view: Pattern(b"|".join(some)) for view, some in starts.items() if some}
+
+    @cached_property
+    def _strewn_probe(self) -> Pattern:
+        """The start of a value with others between: one pass, where the characters of each stride would be five."""
+        starts = {order[:_PROBE_BYTES] for value in self.values for order in (value.bare, value.bare[::-1])}
+        return Pattern(
+            b"|".join(
+                (b"[^\\n]" * (stride - 1)).join(bytes([letter]) for letter in start)
+                for start in sorted(starts)
+                for stride in _STRIDES
+            )
+        )
+
+    def _strewn_in(self, letters: bytes) -> bool:
+        strewn = [letters[start::stride] for stride in _STRIDES for start in range(stride)]
+        return any(
+            order in some for some in strewn for value in self.values for order in (value.bare, value.bare[::-1])
+        )
+
+    @cached_property
+    def _any_piece(self) -> Pattern:
+        return Pattern(b"|".join(sorted({piece for value in self.values for piece in value.pieces})))
+
+    def places_in(self, letters: bytes) -> Mapping[str, set[int]]:
+        """Which characters of each value occur as part of a piece, by the value's name."""
+        if not self.values or not self._any_piece.occurs_in(letters):  # one pass instead of one for each piece
+            return {}
         return {
-            place
-            for piece, starts in self.pieces.items()
-            if piece in bare
-            for start in starts
-            for place in range(start, start + len(piece))
+            value.name: {place for piece, places in value.pieces.items() if piece in letters for place in places}
+            for value in self.values
         }
 
 
-def forms(reading: bytes) -> tuple[bytes, bytes]:
-    """A reading in lower case, and that without everything but letters and digits."""
-    plain = reading.lower()
-    return plain, plain.translate(None, _NOT_ALPHANUMERIC)
+class Views:
+    """The views of one reading, each made when it is first looked at."""
+
+    def __init__(self, reading: bytes) -> None:
+        self._made: dict[View, bytes] = {View.RAW: reading}
+
+    def __getitem__(self, view: View) -> bytes:
+        if view not in self._made:
+            before = _BEFORE[view]
+            self._made[view] = VIEWS[view](self[before] if before is not View.RAW else self[View.RAW].lower())
+        return self._made[view]
 
 
 class Window:

@@ -6,6 +6,7 @@ have passed without a good one, and then the door is closed.
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .allow import Rule
+from .allow import Rule, check_host
 from .budget import Allowance, Limits
 from .denial import DeniedError
+from .respond import FRAMING_HEADERS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,6 +30,10 @@ MAX_CONFIG_BYTES: Final = 1024 * 1024
 _RULE_KEYS: Final = frozenset(
     {"host", "port", "methods", "paths", "query", "content_types", "max_request_bytes", "max_response_bytes"}
 )
+_DOCUMENT_KEYS: Final = frozenset({"version", "tenant", "allow", "budget", "credentials", "canaries"})
+_CREDENTIAL_KEYS: Final = frozenset({"secret", "header", "prefix"})
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}\Z")
+_PREFIX: Final = re.compile(r"(?:[\x21-\x7e][\x20-\x7e]*)?\Z")
 _LIMIT_KEYS: Final = ("requests_per_minute", "bytes_out_per_day", "bytes_in_per_day")
 
 
@@ -60,7 +66,8 @@ def load(raw: bytes, tenant: str) -> Configuration:
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(f"the configuration has {len(raw)} bytes: at most {MAX_CONFIG_BYTES} are read")
     try:
-        document = _mapping(json.loads(raw), "the configuration")
+        document = _mapping(json.loads(raw, object_pairs_hook=_once_each), "the configuration")
+        _check_keys(document, _DOCUMENT_KEYS, "the configuration")
         _check_whose(document, tenant)
         credentials = _mapping(document.get("credentials", {}), "credentials")
         canaries = document.get("canaries")
@@ -68,7 +75,9 @@ def load(raw: bytes, tenant: str) -> Configuration:
             digest=hashlib.sha256(raw).hexdigest(),
             rules=tuple(_rule(entry, f"allow[{i}]") for i, entry in enumerate(_sequence(document, "allow"))),
             allowance=_allowance(_mapping(document.get("budget"), "budget")),
-            credentials=MappingProxyType({host: _credential(host, entry) for host, entry in credentials.items()}),
+            credentials=MappingProxyType(
+                {_one_host(host, "credentials"): _credential(host, entry) for host, entry in credentials.items()}
+            ),
             canaries=None if canaries is None else _text(canaries, "canaries"),
         )
     except ConfigError:
@@ -82,6 +91,31 @@ def _check_whose(document: Mapping[str, object], tenant: str) -> None:
         raise ConfigError(f"version: {document.get('version')!r} is not 1: deploy code and configuration together")
     if document.get("tenant") != tenant:
         raise ConfigError(f"tenant: {document.get('tenant')!r} is not this door's tenant {tenant!r}")
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object's keys and values; of a key that stands twice no reader would know which is meant."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ConfigError(
+            f"{next(key for key in keys if keys.count(key) > 1)}: stands twice in one object: name it once"
+        )
+    return found
+
+
+def _check_keys(entry: Mapping[str, object], known: frozenset[str], where: str) -> None:
+    """A key that is not known is a control that somebody believes in: `canary` for `canaries`, say."""
+    if odd := sorted(entry.keys() - known):
+        raise ConfigError(f"{where}: {', '.join(odd)}: no such key; there are {', '.join(sorted(known))}")
+
+
+def _one_host(host: str, where: str) -> str:
+    """What is kept by a host's name binds only for that very name."""
+    check_host(host)
+    if host.startswith("*."):
+        raise ConfigError(f"{where}.{host}: name one host: this would hold for none")
+    return host
 
 
 def _mapping(value: object, where: str) -> dict[str, object]:
@@ -132,16 +166,22 @@ def _rule(value: object, where: str) -> Rule:
 
 def _allowance(entry: Mapping[str, object]) -> Allowance:
     hosts = _mapping(entry.get("hosts", {}), "budget.hosts")
+    _check_keys(entry, frozenset({*_LIMIT_KEYS, "unreadable_bytes_per_day", "hosts"}), "budget")
     return Allowance(
         total=_limits(entry, "budget"),
         unreadable_bytes_per_day=_number(entry.get("unreadable_bytes_per_day"), "budget.unreadable_bytes_per_day"),
         hosts=MappingProxyType(
             {
-                host: _limits(_mapping(limits, f"budget.hosts.{host}"), f"budget.hosts.{host}")
+                _one_host(host, "budget.hosts"): _host_limits(_mapping(limits, f"budget.hosts.{host}"), host)
                 for host, limits in hosts.items()
             }
         ),
     )
+
+
+def _host_limits(entry: Mapping[str, object], host: str) -> Limits:
+    _check_keys(entry, frozenset(_LIMIT_KEYS), f"budget.hosts.{host}")
+    return _limits(entry, f"budget.hosts.{host}")
 
 
 def _limits(entry: Mapping[str, object], where: str) -> Limits:
@@ -151,9 +191,14 @@ def _limits(entry: Mapping[str, object], where: str) -> Limits:
 
 def _credential(host: str, value: object) -> Credential:
     entry = _mapping(value, f"credentials.{host}")
+    _check_keys(entry, _CREDENTIAL_KEYS, f"credentials.{host}")
     secret, header, prefix = (
         _text(entry.get(key), f"credentials.{host}.{key}") for key in ("secret", "header", "prefix")
     )
+    if not _HEADER.match(header) or header.lower() in FRAMING_HEADERS:
+        raise ConfigError(f"credentials.{host}.header: {header!r}: name a header that carries a credential")
+    if not _PREFIX.match(prefix):
+        raise ConfigError(f"credentials.{host}.prefix: {prefix!r}: write plain ASCII, without line ends")
     return Credential(secret=secret, header=header.lower(), prefix=prefix)
 
 

@@ -7,7 +7,7 @@ the environment that is not listed in `compose`.
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol, cast
@@ -41,11 +41,17 @@ _CLIENT_CONFIG: Final = Config(
 )
 
 
+class Session(Protocol):
+    """What is used of `botocore.session.Session`."""
+
+    def create_client(self, service_name: str, *, config: Config, endpoint_url: str | None) -> object: ...
+
+
 @dataclass(frozen=True)
 class Clients:
     """AWS clients, each made when it is first used: making one costs 5 to 60 ms."""
 
-    session: botocore.session.Session
+    session: Session
     config: Config = _CLIENT_CONFIG
     endpoint_url: str | None = None
     """Only ever given by a test's own composition root."""
@@ -101,27 +107,35 @@ def compose(environ: Mapping[str, str], clients: Clients, internet: Internet) ->
     )
 
 
-def serve(door: Door, event: object, context: LambdaContext) -> dict[str, object]:
+Write = Callable[[str], None]
+"""Takes a line of the function's log."""
+
+
+def _write(line: str) -> None:
+    print(line, flush=True)
+
+
+def serve(door: Door, event: object, context: LambdaContext, write: Write = _write) -> dict[str, object]:
     """Answer one invocation and log one line about it; whatever goes wrong, the answer is a denial."""
     if context.client_context is None:
         # Lambda passes a client context to synchronous invocations only: nobody waits for this answer.
-        return _failed(door.tenant, "request.asynchronous")
+        return _failed(door.tenant, "request.asynchronous", write)
     try:
         answer = door.answer(event)
     except Exception as error:  # noqa: BLE001 - the last line: an unforeseen failure is a denial, and names no data
-        print(json.dumps({"event": "failure", "tenant": door.tenant, "error": type(error).__name__}), flush=True)
-        return _failed(door.tenant, "door.failed")
-    _log(answer)
+        write(json.dumps({"event": "failure", "tenant": door.tenant, "error": type(error).__name__}))
+        return _failed(door.tenant, "door.failed", write)
+    _log(answer, write)
     return answer.payload
 
 
-def _failed(tenant: str, rule: str) -> dict[str, object]:
+def _failed(tenant: str, rule: str, write: Write) -> dict[str, object]:
     payload: dict[str, object] = {"denied": {"rule": rule, "reason": DeniedError(rule).reason}, "audit": None}
-    _log(Answer(payload, {"event": "fetch", "tenant": tenant, "verdict": "denied", "rule": rule}))
+    _log(Answer(payload, {"event": "fetch", "tenant": tenant, "verdict": "denied", "rule": rule}), write)
     return payload
 
 
-def _log(answer: Answer) -> None:
+def _log(answer: Answer, write: Write) -> None:
     """One JSON line in CloudWatch's embedded metric format: a log for the tripwires, and the dashboard's metrics."""
     log = answer.log
     metrics = {
@@ -141,7 +155,7 @@ def _log(answer: Answer) -> None:
             }
         ],
     }
-    print(json.dumps({"_aws": embedded, **log, **metrics}), flush=True)
+    write(json.dumps({"_aws": embedded, **log, **metrics}))
 
 
 _door: Door | None = None

@@ -3,58 +3,80 @@
 Bytes that cannot be read (encrypted, or in an unknown form) are no verdict: they spend a budget of their own.
 """
 
-import json
 import math
+import secrets
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from email.message import Message
-from typing import Final, cast
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from .canaries import COVERED, KnownValue, Window, forms
+from .canaries import COVERED, KnownValue, KnownValues, Views, Window
 from .decoding import readings
 from .denial import DeniedError
 from .parse import Request
 from .patterns import Pattern, PatternSet
+from .pieces import pieces
 from .secret_rules import SECRET_RULES
+from .writings import View
 
 MAX_DECODED_BODY_BYTES: Final = 16 * 1024 * 1024
-MAX_JSON_BYTES: Final = 4 * 1024 * 1024
 _SAMPLE_BYTES: Final = 4096
 _TEXT_ENTROPY_BITS: Final = 4.5
+_TEXT_ALPHABET: Final = int(2**_TEXT_ENTROPY_BITS)
+"""So many characters cannot have more entropy."""
 _BINARY_ENTROPY_BITS: Final = 7.0
+_BINARY_SHARE: Final = 0.85
 _LONG_TOKEN: Final = Pattern(rb"[A-Za-z0-9+/=_-]{32,}")
+_LONGEST_DIGEST: Final = 128
+"""Characters of SHA-512 in hex: a longer run of few different characters is no digest, but more data in their code."""
+_EVEN_SHARE: Final = 0.9
+_FEWEST_DIGITS: Final = 8
+_BLOCK_BYTES: Final = 16 * 1024
+_BLOCK_SAMPLE_BYTES: Final = 2048
+_CONTINUATION: Final = bytes(range(0x80, 0xC0))
+"""With what a block begins that cuts a character in UTF-8."""
+_NOT_IN_TEXT: Final = bytes(set(range(0x20)) - set(b"\t\n\v\f\r")) + b"\x7f"
 
 _SECRETS: Final = PatternSet([pattern for _, pattern in SECRET_RULES])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """The values to look for: the tenant's canaries, and the credentials of all its hosts."""
 
-    canaries: Sequence[KnownValue] = ()
-    credentials: Sequence[KnownValue] = ()
+    canaries: KnownValues = field(default_factory=KnownValues)
+    credentials: KnownValues = field(default_factory=KnownValues)
+
+    @classmethod
+    def of(cls, canaries: Sequence[KnownValue] = (), credentials: Sequence[KnownValue] = ()) -> "Known":
+        return cls(KnownValues(canaries), KnownValues(credentials))
+
+    @cached_property
+    def either(self) -> KnownValues:
+        """Both, for which what is sent is searched once."""
+        return KnownValues([*self.canaries.values, *self.credentials.values])
 
 
 def inspect(request: Request, headers: dict[str, str], known: Known, window: Window) -> int:
     """How many bytes of the request could not be read. Raises DeniedError(inspect.*) for what must not leave."""
     unreadable = 0
-    places: dict[str, set[int]] = {canary.name: set() for canary in known.canaries}
+    places: dict[str, set[int]] = {canary.name: set() for canary in known.canaries.values}
     for surface in surfaces(request, headers):
         unreadable += _unreadable(surface)
         for reading in readings(surface):
             if _SECRETS.matches(reading):
                 raise DeniedError("inspect.secret")
-            plain, bare = forms(reading) if known.canaries or known.credentials else (b"", b"")
-            if any(value.whole_in(plain, bare) for value in known.credentials):
-                raise DeniedError("inspect.credential")
-            for canary in known.canaries:
-                if canary.whole_in(plain, bare):
-                    raise DeniedError("inspect.canary")
-                places[canary.name] |= canary.places_in(bare)
-    for canary in known.canaries:
+            views = Views(reading)
+            if known.either.any_in(views):
+                credential = known.credentials.any_in(views)
+                raise DeniedError("inspect.credential" if credential else "inspect.canary")
+            if known.canaries.values:
+                for name, some in known.canaries.places_in(views[View.BARE]).items():
+                    places[name] |= some
+    for canary in known.canaries.values:
         if places[canary.name]:
             left = places[canary.name] | window.add(canary.name, places[canary.name])
             if len(left) >= COVERED * len(canary.bare):
@@ -71,19 +93,22 @@ def surfaces(request: Request, headers: dict[str, str]) -> Iterator[bytes]:
         unquote_to_bytes(target.path),
         unquote_to_bytes(target.path).replace(b"/", b""),
         target.query.encode(),
+        b"".join(target.query_values()),
         b"".join(value for _, value in pairs),
+        b"".join(value for _, value in reversed(pairs)),
         b"".join(key for key, _ in pairs),
         "\n".join(f"{name}: {value}" for name, value in headers.items()).encode(),
         "".join(headers.values()).encode(),
+        "".join(reversed(headers.values())).encode(),
         "".join(headers).encode(),
     )
-    yield b"\n".join(piece for piece in head if piece)
+    yield b"\n".join(piece for piece in dict.fromkeys(head) if piece)
     if request.body:
         body = decoded_body(request.body, headers.get("content-encoding", ""))
         yield body
-        pieces = _pieces(body, headers.get("content-type", ""))
-        if pieces:
-            yield pieces
+        laid_out = pieces(body, headers.get("content-type", ""))
+        if laid_out:
+            yield laid_out
 
 
 def decoded_body(body: bytes, coding: str) -> bytes:
@@ -106,59 +131,52 @@ def decoded_body(body: bytes, coding: str) -> bytes:
     return decoded
 
 
-def _pieces(body: bytes, content_type: str) -> bytes:
-    """The values in a form, JSON or multipart body, laid end to end; then the names. Empty if there are none."""
-    message = Message()
-    message["content-type"] = content_type
-    match message.get_content_type():
-        case "application/x-www-form-urlencoded":
-            pairs = [piece.partition(b"=") for piece in body.replace(b"+", b" ").split(b"&")]
-            values, names = [value for _, _, value in pairs], [name for name, _, _ in pairs]
-            return unquote_to_bytes(b"".join(values)) + b"\n" + unquote_to_bytes(b"".join(names))
-        case kind if kind.startswith("multipart/"):
-            boundary = message.get_boundary("")
-            parts = body.split(b"--" + boundary.encode("utf-8", "replace")) if boundary else []
-            contents = [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in parts]
-            return b"".join(contents)
-        case _ if body[:1] in b'{["' and len(body) <= MAX_JSON_BYTES:
-            return _json_pieces(body)
-        case _:
-            return b""
-
-
-def _json_pieces(body: bytes) -> bytes:
-    try:
-        waiting: list[object] = [json.loads(body)]
-    except (ValueError, RecursionError):
-        return b""
-    values: list[str] = []
-    names: list[str] = []
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            mapping = cast("dict[str, object]", value)
-            names += mapping
-            waiting += reversed(mapping.values())
-        elif isinstance(value, list):
-            waiting += reversed(cast("list[object]", value))
-        elif value is not None:
-            values.append(str(value))
-    return ("".join(values) + "\n" + "".join(names)).encode("utf-8", "replace")
-
-
 def _unreadable(surface: bytes) -> int:
-    """Bytes that look like ciphertext: long tokens, or a binary surface, of high entropy (by a sample)."""
-    if b"\0" in surface[:_SAMPLE_BYTES] or not _is_text(surface[:_SAMPLE_BYTES]):
-        return len(surface) if _entropy(surface[:_SAMPLE_BYTES]) > _BINARY_ENTROPY_BITS else 0
-    tokens = _LONG_TOKEN.found_in(surface)
-    return sum(len(token) for token in tokens if _entropy(token[:_SAMPLE_BYTES]) > _TEXT_ENTROPY_BITS)
+    """Bytes that look like ciphertext: binary blocks, or long tokens in text, of high entropy (by samples)."""
+    if surface.isascii() and not _holds_controls(surface):
+        return _random_tokens(surface)
+    blocks = (surface[start : start + _BLOCK_BYTES] for start in range(0, len(surface), _BLOCK_BYTES))
+    return sum(_random_tokens(block) if _is_text(block) else _random_bytes(block) for block in blocks)
 
 
-def _is_text(sample: bytes) -> bool:
+def _random_bytes(block: bytes) -> int:
+    """All of the block or nothing. Where the sample lies is drawn each time: nobody can write around it."""
+    start = secrets.randbelow(len(block) - _BLOCK_SAMPLE_BYTES + 1) if len(block) > _SAMPLE_BYTES else 0
+    sample = block[start : start + _BLOCK_SAMPLE_BYTES] if start else block[:_SAMPLE_BYTES]
+    # Few bytes cannot reach seven bits each: of 32 different ones it is five.
+    most = _BINARY_SHARE * math.log2(len(sample)) if len(sample) > 1 else 0.0
+    return len(block) if _entropy(sample) > min(_BINARY_ENTROPY_BITS, most) else 0
+
+
+def _random_tokens(text: bytes) -> int:
+    return sum(len(token) for token in _LONG_TOKEN.found_in(text) if _is_random(token))
+
+
+def _is_random(token: bytes) -> bool:
+    """Of many characters, more than words need; or long, and each of its few characters as frequent as the others."""
+    begin = token[:_SAMPLE_BYTES]
+    characters = len(set(begin))
+    if characters > _TEXT_ALPHABET and _entropy(begin) > _TEXT_ENTROPY_BITS:
+        return True
+    return (
+        len(token) > _LONGEST_DIGEST
+        and characters >= _FEWEST_DIGITS
+        and _entropy(begin) > _EVEN_SHARE * math.log2(characters)
+    )
+
+
+def _holds_controls(data: bytes) -> bool:
+    return len(data.translate(None, _NOT_IN_TEXT)) < len(data)
+
+
+def _is_text(block: bytes) -> bool:
+    if _holds_controls(block):
+        return False
+    whole = block.lstrip(_CONTINUATION) if len(block) - len(block.lstrip(_CONTINUATION)) < 4 else block
     try:
-        sample.decode()
+        whole.decode()
     except UnicodeDecodeError as error:
-        return error.start >= len(sample) - 3  # a character that the sample cuts
+        return error.start >= len(whole) - 3  # a character that the block cuts
     return True
 
 

@@ -36,6 +36,7 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _HIDDEN_IN_PATH = re.compile(r"%(?:2f|5c|[01][0-9a-f]|7f)|%25[0-9a-f]{2}", re.IGNORECASE)
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_SEPARATORS = re.compile("[&;]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}\Z")
 _FIELD_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -72,6 +73,15 @@ class Target:
                 key, _, value = piece.partition("=")
                 pairs.append((_form_decode(key), _form_decode(value)))
         return pairs
+
+    def query_values(self) -> list[bytes]:
+        """As one who takes `;` for a separator too finds them."""
+        return [_form_decode(piece.partition("=")[2]) for piece in _SEPARATORS.split(self.query)]
+
+    def query_keys(self) -> frozenset[str]:
+        """Every key that some reader finds: older ones take `;` for a separator too (HTML 4.01 B.2.2)."""
+        pieces = _SEPARATORS.split(self.query) if self.query else ()
+        return frozenset(_form_decode(piece.partition("=")[0]).decode("utf-8", "replace") for piece in pieces if piece)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,10 @@ def parse_url(text: str) -> Target:
     if _BAD_ESCAPE.search(raw_path) or _dotted(raw_path):
         raise DeniedError("url.path")
     is_address = url.host_type is not ada_url.HostType.DEFAULT
+    if is_address and _PORT.sub("", origin["authority"]).lower() != url.hostname:
+        raise DeniedError(
+            "url.ip_literal"
+        )  # 0x7f.1, 017700000001, [0::1]: an address to one reader, another to the next
     return Target(
         host=url.hostname.strip("[]") if is_address else _host(url.hostname),
         port=int(url.port) if url.port else 443,
@@ -190,8 +204,8 @@ def _host(hostname: str) -> str:
 
 
 def _dotted(path: str) -> bool:
-    """Whether any segment is `.` or `..` in some writing, parameters (`..;x`) included."""
-    plain = re.sub("%2e", ".", path, flags=re.IGNORECASE)
+    """Whether any segment is `.` or `..` in some writing, parameters (`..;x`, `..%3Bx`) included."""
+    plain = re.sub("%3b", ";", re.sub("%2e", ".", path, flags=re.IGNORECASE), flags=re.IGNORECASE)
     return any(segment.partition(";")[0] in {".", ".."} for segment in plain.split("/"))
 
 

@@ -124,30 +124,36 @@ class Door:
         seen |= {"host": request.target.host, "method": request.method}
         limit = min(request.max_bytes, rule.max_response_bytes)
         reservation = self.budget.reserve(configuration.allowance, request.target.host, size, limit)
-        keyring = self.secrets.keyring(configuration)
-        owned = keyring.headers.get(request.target.host)
-        if owned is not None:
-            headers.pop(owned[0], None)
-        unreadable = inspect(request, headers, keyring.known, self.window)
-        if unreadable:
-            self.budget.spend_unreadable(configuration.allowance, unreadable)
-        intent = self.chain.append("intent", _intent(request, size, unreadable, configuration.digest, limit))
+        try:
+            keyring = self.secrets.keyring(configuration)
+            owned = keyring.headers.get(request.target.host)
+            if owned is not None:
+                headers.pop(owned[0], None)
+            unreadable = inspect(request, headers, keyring.known, self.window)
+            if unreadable:
+                self.budget.spend_unreadable(configuration.allowance, unreadable)
+            intent = self.chain.append("intent", _intent(request, size, unreadable, configuration.digest, limit))
+        except DeniedError:
+            self.budget.settle(reservation, 0)
+            raise
         seen["bytes_out"] = int(seen["bytes_out"] or 0) + size
         if owned is not None:
             headers[owned[0]] = owned[1]
         address: str | None = None
+        asked = False
         try:
             addresses = self.internet.addresses(request.target, deadline)
             address = addresses[0]
             with self.internet.connect(request.target, address, deadline) as connection:
+                asked = True
                 response = exchange(connection, request, headers, limit, deadline)
             keyring.refuse_echo(response)
-        except DeniedError as denied:
-            outcome: dict[str, Value] = {"intent": intent.seq, "address": address, "rule": denied.rule}
-            return _Ended(self.chain.append("outcome", outcome), None, denied.rule)
-        except TimeoutError:
-            outcome = {"intent": intent.seq, "address": address, "rule": "response.timeout"}
-            return _Ended(self.chain.append("outcome", outcome), None, "response.timeout")
+        except (DeniedError, TimeoutError) as error:
+            rule = error.rule if isinstance(error, DeniedError) else "response.timeout"
+            link = self.chain.append("outcome", {"intent": intent.seq, "address": address, "rule": rule})
+            if not asked:  # once it was, nobody knows how much came
+                self.budget.settle(reservation, 0)
+            return _Ended(link, None, rule)
         seen["bytes_in"] = int(seen["bytes_in"] or 0) + len(response.body)
         link = self.chain.append("outcome", {"intent": intent.seq, "address": address, **_outcome(response)})
         self.budget.settle(reservation, len(response.body))

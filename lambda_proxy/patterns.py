@@ -1,6 +1,6 @@
 """Patterns over bytes by RE2: linear in time whatever is sent, and 20 times as fast as `re` here."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol, cast
 
 import re2
@@ -13,8 +13,7 @@ _SENTINEL: Final = b"\x00sequester\x00end\x00"
 
 class _Found(Protocol):
     def start(self) -> int: ...
-    def end(self) -> int: ...
-    def groups(self) -> tuple[bytes | None, ...]: ...
+    def __getitem__(self, group: int) -> bytes: ...
 
 
 class _Compiled(Protocol):
@@ -65,26 +64,21 @@ class Pattern:
     """One pattern. Raises re2.error if it does not compile."""
 
     def __init__(self, pattern: bytes) -> None:
+        self.pattern = pattern
         self._compiled = _RE2.compile(pattern, _options())
 
     def occurs_in(self, data: bytes) -> bool:
         return self._compiled.search(data) is not None
 
     def found_in(self, data: bytes) -> list[bytes]:
-        return [data[found.start() : found.end()] for found in self._compiled.finditer(data)]
+        return [found[0] for found in self._compiled.finditer(data)]
 
     def starts_in(self, data: bytes) -> Iterator[int]:
         return (found.start() for found in self._compiled.finditer(data))
 
-    def replaced_in(self, data: bytes, by: Callable[[tuple[bytes | None, ...]], bytes]) -> bytes:
-        """`data` with each occurrence replaced by what `by` makes of the pattern's groups."""
-        pieces: list[bytes] = []
-        last = 0
-        for found in self._compiled.finditer(data):
-            pieces += (data[last : found.start()], by(found.groups()))
-            last = found.end()
-        pieces.append(data[last:])
-        return b"".join(pieces)
+
+PRINTABLE_RUN: Final = Pattern(rb"[\t\n\r\x20-\x7e]{12,}")
+"""ASCII text among other bytes."""
 
 
 class PatternSet:
@@ -102,4 +96,4 @@ class PatternSet:
         found = self._set.Match(data + _SENTINEL)
         if self._end not in found:
             raise DeniedError("inspect.limit")
-        return sorted(index for index in found if index != self._end)
+        return sorted(index for index in found if index != self._end) if len(found) > 1 else []

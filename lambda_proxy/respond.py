@@ -24,11 +24,16 @@ _MAX_INFORMATIONAL: Final = 4
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
-DROPPED_REQUEST_HEADERS: Final = frozenset(
+FRAMING_HEADERS: Final = frozenset(
     {
-        # the door's own: framing, connection, coding (RFC 9110, RFC 9112)
         *("host", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length", "te"),
         *("trailer", "upgrade", "expect", "http2-settings", "accept-encoding", "max-forwards", "alt-used"),
+    }
+)
+"""The door's own: framing, connection, coding (RFC 9110, RFC 9112)."""
+
+DROPPED_REQUEST_HEADERS: Final = FRAMING_HEADERS | frozenset(
+    {
         # who the caller says it is, or speaks for
         *("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "x-original-url"),
         *("x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override", "x-original-host"),

@@ -127,6 +127,13 @@ class AwsActs:
                 clusterName=self.config.cluster, associationId=association.get("associationId", "")
             )
 
+    def associated(self, tenant: Tenant) -> bool:
+        """Whether the agent's service account has its identity."""
+        listed = self.clients.eks.list_pod_identity_associations(
+            clusterName=self.config.cluster, namespace=f"{tenant.name}-agent"
+        )
+        return bool(listed["associations"])
+
     def cut_off(self, node: Node, incident: str) -> None:
         """The quarantine group on every interface, secondary ones included: pods' packets leave by those."""
         for interface in self.instance(node).get("NetworkInterfaces", []):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -10,18 +10,23 @@ from .config import Config, Wire
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
 
-_EARLIER_SECONDS: Final = 60
+EARLIER_SECONDS: Final = 60
 _ID_LENGTH: Final = 24
 
 
 @dataclass(frozen=True)
 class Incident:
-    """One time that an alarm went off; the same for every message about it. Times in seconds since the epoch."""
+    """One time that an alarm went off; the same for every message about it.
+
+    Seconds since the epoch: `began`, when the alarm changed; records from `since` to `until` are looked at.
+    """
 
     id: str
     alarm: str
     wire: Wire
+    began: float
     since: float
     until: float
 
@@ -29,13 +34,17 @@ class Incident:
 def alarm_names(event: Mapping[str, object], topic: str) -> list[str]:
     """The alarms that the SNS records of an invocation name. What is not a message of our topic is not read."""
     names: list[str] = []
-    for record in cast("list[Mapping[str, Mapping[str, object]]]", event.get("Records") or []):
-        notice = record.get("Sns") or {}
+    records = event.get("Records")
+    for record in cast("list[object]", records) if isinstance(records, list) else []:
+        found = cast("Mapping[str, object]", record).get("Sns") if isinstance(record, Mapping) else None
+        if not isinstance(found, Mapping):
+            continue
+        notice = cast("Mapping[str, object]", found)
         if notice.get("TopicArn") != topic:
             continue
         try:
             message: object = json.loads(str(notice.get("Message")))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(message, dict):
             name = cast("dict[str, object]", message).get("AlarmName")
@@ -46,15 +55,29 @@ def alarm_names(event: Mapping[str, object], topic: str) -> list[str]:
 
 def confirmed(cloudwatch: "CloudWatchClient", config: Config, name: str) -> Incident | None:
     """The incident behind an alarm's name, by CloudWatch's own word; None if it is not ours or not in alarm."""
-    wire = config.wires.get(name)
-    if wire is None:
+    if name not in config.wires:
         return None
-    for alarm in cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]:
-        if alarm.get("AlarmName") != name or alarm.get("StateValue") != "ALARM":
-            continue
+    described = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
+    return next(_incidents(config, [one for one in described if one.get("AlarmName") == name]), None)
+
+
+def in_alarm(cloudwatch: "CloudWatchClient", config: Config) -> list[Incident]:
+    """Of every alarm of ours that is in ALARM now."""
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=f"{config.stack}-", StateValue="ALARM", AlarmTypes=["MetricAlarm"]
+    )
+    return [incident for page in pages for incident in _incidents(config, page["MetricAlarms"])]
+
+
+def _incidents(config: Config, described: "Iterable[MetricAlarmTypeDef]") -> Iterator[Incident]:
+    for alarm in described:
+        name, wire = alarm.get("AlarmName", ""), config.wires.get(alarm.get("AlarmName", ""))
         at = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
-        if at is None:
-            continue
-        digest = hashlib.sha256(f"{name}\n{at.timestamp()}".encode()).hexdigest()[:_ID_LENGTH]
-        return Incident(digest, name, wire, at.timestamp() - wire.window_seconds, at.timestamp() + _EARLIER_SECONDS)
-    return None
+        if wire is not None and at is not None and alarm.get("StateValue") == "ALARM":
+            yield incident(name, wire, at.timestamp())
+
+
+def incident(name: str, wire: Wire, began: float) -> Incident:
+    """The incident of an alarm that changed then."""
+    digest = hashlib.sha256(f"{name}\n{began}".encode()).hexdigest()[:_ID_LENGTH]
+    return Incident(digest, name, wire, began, began - wire.window_seconds, began + EARLIER_SECONDS)

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from .incident import Incident
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_s3 import S3Client
 
 CHAIN: Final = "sequester-responder"  # no tenant's name begins so
+_OPEN: Final = "sequester-open"
 _GENESIS: Final = "0" * 64
 _ATTEMPTS: Final = 64
 _HOUR_SECONDS: Final = 3600
@@ -77,18 +81,49 @@ class Ledger:
         raise ChainBusyError(f"no place in the chain after {_ATTEMPTS} attempts")
 
     def done(self, incident: str, step: str) -> bool:
-        """Whether the step was finished before: by an earlier delivery of the same alarm."""
-        return "Item" in self._dynamodb.get_item(
-            TableName=self._table, Key=_key(f"sequester-incident {incident}", step), ConsistentRead=True
-        )
+        """Whether the step was finished before: by an earlier delivery of the same alarm, or an earlier look."""
+        return self._item(f"sequester-incident {incident}", step) is not None
 
     def finish(self, incident: str, step: str) -> None:
+        self._put(f"sequester-incident {incident}", step)
+
+    def begin(self, incident: Incident) -> None:
+        """Note an incident as open: it is gone on with until `end`, even if its alarm is over by then."""
+        if self._item(_OPEN, incident.id) is None:
+            self._put(_OPEN, incident.id, alarm={"S": incident.alarm}, began={"N": repr(incident.began)})
+
+    def end(self, incident: Incident) -> None:
+        self._dynamodb.delete_item(TableName=self._table, Key=_key(_OPEN, incident.id))
+
+    def unended(self) -> list[tuple[str, float]]:
+        """Alarm and time of every open incident."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="tenant = :open",
+            ExpressionAttributeValues={":open": {"S": _OPEN}},
+            ConsistentRead=True,
+        )
+        return [
+            (item["alarm"].get("S", ""), float(item["began"].get("N", ""))) for page in pages for item in page["Items"]
+        ]
+
+    def looked(self, incident: str) -> float | None:
+        """Until when the incident's records have been looked at, all of them dealt with."""
+        item = self._item(f"sequester-incident {incident}", "looked until")
+        return float(item["at"].get("N", "")) if item else None
+
+    def look(self, incident: str, until: float) -> None:
+        self._put(f"sequester-incident {incident}", "looked until", at={"N": repr(until)})
+
+    def released(self, tenant: str) -> float:
+        """When a person last released the tenant; 0 if nobody did. What was seen before then is dealt with."""
+        item = self._item("sequester-released", tenant)
+        return float(item["at"].get("N", "")) if item else 0.0
+
+    def release(self, tenant: str) -> None:
         self._dynamodb.put_item(
             TableName=self._table,
-            Item={
-                **_key(f"sequester-incident {incident}", step),
-                "expires": {"N": str(int(self._clock()) + _KEPT_SECONDS)},
-            },
+            Item={**_key("sequester-released", tenant), "at": {"N": repr(self._clock())}},
         )
 
     def within_limit(self, limit: int) -> bool:
@@ -112,8 +147,17 @@ class Ledger:
             raise
         return True
 
+    def _item(self, partition: str, item: str) -> "Mapping[str, AttributeValueTypeDef] | None":
+        return self._dynamodb.get_item(TableName=self._table, Key=_key(partition, item), ConsistentRead=True).get(
+            "Item"
+        )
+
+    def _put(self, partition: str, item: str, **more: "AttributeValueTypeDef") -> None:
+        expires: AttributeValueTypeDef = {"N": str(int(self._clock()) + _KEPT_SECONDS)}
+        self._dynamodb.put_item(TableName=self._table, Item={**_key(partition, item), "expires": expires, **more})
+
     def _head(self) -> tuple[int, str]:
-        item = self._dynamodb.get_item(TableName=self._table, Key=_key(CHAIN, "head"), ConsistentRead=True).get("Item")
+        item = self._item(CHAIN, "head")
         return (int(item["seq"].get("N", "")), item["hash"].get("S", "")) if item else (0, _GENESIS)
 
     def _move_head(self, seq: int, digest: str) -> None:

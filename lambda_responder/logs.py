@@ -1,27 +1,51 @@
 """Reads the records behind an alarm; and whose an address was, from the audit log, where nodes report it."""
 
 import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from .config import Config
 from .incident import Incident
-from .subject import Address, Pod, Record, pod_of
+from .subject import Address, Pod, Record, Subject, pod_of
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-MOST_RECORDS: Final = 200
-"""Enough to tell who did it; a flood must not keep the function busy."""
+MOST_READ: Final = 10_000
+"""Of one pattern; a flood must not keep the function busy. That it was cut short is said."""
+MOST_KEPT: Final = 200
 _LONGEST_POD_SECONDS: Final = 24 * 3600
 _REUSED_SECONDS: Final = 60  # the VPC CNI gives an address to another pod after 30
 
 
-def records(logs: "CloudWatchLogsClient", incident: Incident) -> list[Record]:
-    """The events that the alarm's own filters matched, at most MOST_RECORDS."""
-    found: list[Record] = []
+@dataclass(frozen=True)
+class Findings:
+    """What to keep as evidence, who did it, and whether records were left unread."""
+
+    records: tuple[Record, ...]
+    subjects: tuple[Subject, ...]
+    cut_short: bool
+
+
+def findings(logs: "CloudWatchLogsClient", incident: Incident, read: Callable[[Record], Iterable[Subject]]) -> Findings:
+    """The events that the alarm's own filters matched.
+
+    Kept are the first MOST_KEPT, and the first record of everybody else: one who floods hides nobody.
+    """
+    kept: list[Record] = []
+    who: dict[Subject, None] = {}
+    cut_short = False
     for pattern in incident.wire.patterns:
-        found += _search(logs, incident.wire.log_group, pattern, incident.since, incident.until)
-    return sorted(found, key=lambda record: record.at)[:MOST_RECORDS]
+        number = 0
+        for record in _search(logs, incident.wire.log_group, pattern, incident.since, incident.until):
+            number += 1
+            new = [subject for subject in read(record) if subject not in who]
+            who.update(dict.fromkeys(new))
+            if new or len(kept) < MOST_KEPT:
+                kept.append(record)
+        cut_short |= number >= MOST_READ
+    return Findings(tuple(sorted(kept, key=lambda record: record.at)), tuple(who), cut_short)
 
 
 def pods_at(logs: "CloudWatchLogsClient", config: Config, address: Address) -> list[Pod]:
@@ -46,16 +70,14 @@ def pods_at(logs: "CloudWatchLogsClient", config: Config, address: Address) -> l
     ]
 
 
-def _search(logs: "CloudWatchLogsClient", group: str, pattern: str, since: float, until: float) -> list[Record]:
+def _search(logs: "CloudWatchLogsClient", group: str, pattern: str, since: float, until: float) -> Iterator[Record]:
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=group,
         filterPattern=pattern,
         startTime=int(since * 1000),
         endTime=int(until * 1000),
-        PaginationConfig={"MaxItems": MOST_RECORDS},
+        PaginationConfig={"MaxItems": MOST_READ},
     )
-    return [
-        Record(event.get("message", ""), event.get("timestamp", 0) / 1000, event.get("logStreamName", ""))
-        for page in pages
-        for event in page["events"]
-    ]
+    for page in pages:
+        for event in page["events"]:
+            yield Record(event.get("message", ""), event.get("timestamp", 0) / 1000, event.get("logStreamName", ""))

@@ -5,21 +5,25 @@ It has no network of ours and speaks to AWS only. What concerns Kubernetes it as
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .aws_acts import AwsActs, Clients, RefusedError
-from .config import Config, load
-from .incident import Incident, alarm_names, confirmed
+from .config import Config, Level, Wire, load
+from .incident import EARLIER_SECONDS, Incident, alarm_names, confirmed, in_alarm, incident
 from .ledger import ChainBusyError, Ledger
-from .logs import pods_at, records
+from .logs import MOST_READ, Findings, findings, pods_at
 from .plan import Step, lower, steps
-from .subject import Address, Node, Pod, Subject, Tenant, subjects
+from .subject import Address, Node, Pod, Record, Subject, Tenant, owner, subjects
 
-_ALL: Final = "all"
+_LONGEST_WORDS: Final = 500
+_NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9.-]+")
 _FAILURES: Final = (BotoCoreError, ClientError, ChainBusyError, OSError)
 
 
@@ -37,40 +41,100 @@ class Responder:
     clients: Clients
     acts: AwsActs
     ledger: Ledger
+    clock: Callable[[], float] = time.time
 
     def handle(self, event: Mapping[str, object]) -> dict[str, object]:
-        """An SNS event, or `{"release": tenant, "by": who}` from a person who may invoke the function."""
+        """An SNS event; `{"sweep": true}` from the schedule; or `{"release": tenant, "by": who, "why": reason}`.
+
+        Raises UnfinishedError when something could not be done yet, RefusedError for a release that cannot be.
+        """
         if "release" in event:
-            return self._release(str(event["release"]), str(event.get("by", "")))
+            return self._release(event)
+        if event.get("sweep") is True:
+            return self._through(self._standing())
+        names = dict.fromkeys(alarm_names(event, self.config.topic))
+        told = [confirmed(self.clients.cloudwatch, self.config, name) for name in names]
+        return self._through(incident for incident in told if incident is not None)
+
+    def _standing(self) -> list[Incident]:
+        """What is in alarm now, told or not, and what was begun and never finished.
+
+        CloudWatch tells of a change only: whoever tries while an alarm stands already is seen by looking again.
+        """
+        found = {each.id: each for each in in_alarm(self.clients.cloudwatch, self.config)}
+        for name, began in self.ledger.unended():
+            if wire := self.config.wires.get(name):
+                one = incident(name, wire, began)
+                found.setdefault(one.id, one)
+        return list(found.values())
+
+    def _through(self, incidents: Iterable[Incident]) -> dict[str, object]:
+        """Each incident by itself: what one cannot do keeps nobody from the next."""
         handled: list[str] = []
-        for name in dict.fromkeys(alarm_names(event, self.config.topic)):
-            incident = confirmed(self.clients.cloudwatch, self.config, name)
-            if incident is None:
-                continue
-            if not self.ledger.done(incident.id, _ALL):
-                self._respond(incident)
-                self.ledger.finish(incident.id, _ALL)
-            handled.append(incident.id)
+        unfinished: list[str] = []
+        for each in incidents:
+            try:
+                self._respond(each)
+                handled.append(each.id)
+            except UnfinishedError as error:
+                unfinished.append(str(error))
+            except _FAILURES as error:
+                unfinished.append(f"{each.alarm} {each.id}: {type(error).__name__}")
+        if unfinished:
+            raise UnfinishedError("; ".join(unfinished))
         return {"incidents": handled}
 
     def _respond(self, incident: Incident) -> None:
-        found = records(self.clients.logs, incident)
-        self.ledger.keep(incident.id, "records", [asdict(record) for record in found])
-        seen = subjects(self.config, incident.wire.sensor, incident.wire.tenant, found)
-        who = self._resolved(seen)
+        self.ledger.begin(incident)
+        now = self.clock()
+        found = findings(self.clients.logs, self._unseen(incident, now), partial(self._who, incident.wire))
+        self.ledger.keep(incident.id, "records", [asdict(record) for record in found.records])
+        who = self._resolved(found.subjects)
         failures = self._keep_state(incident, who)
         level = lower(self.config.level, incident.wire.response)
-        if not self.ledger.done(incident.id, "noticed"):
-            entry = {"kind": "incident", "incident": incident.id, "alarm": incident.alarm, "level": level}
-            self.ledger.append({**entry, "subjects": [str(each) for each in who], "records": len(found)})
-            self.ledger.finish(incident.id, "noticed")
+        self._notice(incident, level, who, found)
         for step in steps(level, who):
-            if not self.ledger.done(incident.id, step.name):
-                failures += self._take(incident, step)
+            key = self._key(step)
+            if not self.ledger.done(incident.id, key):
+                failures += self._take(incident, step, key)
         if failures:
             raise UnfinishedError(f"{incident.alarm} {incident.id}: {'; '.join(failures)}")
+        self.ledger.look(incident.id, now)
+        self.ledger.end(incident)
 
-    def _resolved(self, seen: list[Subject]) -> list[Subject]:
+    def _unseen(self, incident: Incident, now: float) -> Incident:
+        """The first look takes what set the alarm off; a later one whatever may have come since the last."""
+        last = self.ledger.looked(incident.id)
+        if last is None:
+            return replace(incident, until=max(incident.until, now + EARLIER_SECONDS))
+        return replace(incident, since=last - incident.wire.window_seconds, until=now + EARLIER_SECONDS)
+
+    def _who(self, wire: Wire, record: Record) -> list[Subject]:
+        """Who made this record, but for tenants that were released since."""
+        found = subjects(self.config, wire.sensor, wire.tenant, [record])
+        return [one for one in found if record.at > self._released(owner(one))]
+
+    def _released(self, tenant: str | None) -> float:
+        return self.ledger.released(tenant) if tenant else 0.0
+
+    def _key(self, step: Step) -> str:
+        """What makes a step done: after a release it may be due again."""
+        released = self._released(owner(step.subject))
+        return f"{step.name} after {released}" if released else step.name
+
+    def _notice(self, incident: Incident, level: Level, who: list[Subject], found: Findings) -> None:
+        """Into the chain: the incident once, and each subject that is new in it."""
+        new = [subject for subject in who if not self.ledger.done(incident.id, f"noticed {subject}")]
+        if new or not self.ledger.done(incident.id, "noticed"):
+            entry = {"kind": "incident", "incident": incident.id, "alarm": incident.alarm, "level": level}
+            self.ledger.append({**entry, "subjects": [str(each) for each in new], "records": len(found.records)})
+            for subject in new:
+                self.ledger.finish(incident.id, f"noticed {subject}")
+            self.ledger.finish(incident.id, "noticed")
+        if found.cut_short:
+            self._page_once(incident, f"more than {MOST_READ} records of one kind: not all were read")
+
+    def _resolved(self, seen: Iterable[Subject]) -> list[Subject]:
         """Addresses become pods; where two pods may have had one, their node is what is left, and a person is told."""
         who: list[Subject] = []
         for subject in seen:
@@ -94,7 +158,9 @@ class Responder:
     def _keep_state(self, incident: Incident, who: list[Subject]) -> list[str]:
         """Evidence about each, before anything is changed; what cannot be read is said and does not stop quarantine."""
         failures: list[str] = []
-        for number, subject in enumerate(who):
+        for subject in who:
+            if self.ledger.done(incident.id, f"kept {subject}"):
+                continue
             try:
                 match subject:
                     case Pod():
@@ -103,35 +169,37 @@ class Responder:
                         state = self.acts.state(subject)
                     case _:
                         continue
-                self.ledger.keep(incident.id, f"subject-{number}", {"subject": str(subject), "state": state})
+                name = _NOT_PLAIN.sub("-", str(subject))
+                self.ledger.keep(incident.id, name, {"subject": str(subject), "state": state})
+                self.ledger.finish(incident.id, f"kept {subject}")
             except _FAILURES as error:
                 failures.append(f"evidence of {subject}: {type(error).__name__}")
         return failures
 
-    def _take(self, incident: Incident, step: Step) -> list[str]:
+    def _take(self, incident: Incident, step: Step, key: str) -> list[str]:
         """One step, recorded before and after. What failed is returned, not raised: the others are still done."""
         entry = {"incident": incident.id, "act": step.act, "subject": str(step.subject)}
         try:
             if self.config.dry_run:
                 self.ledger.append({"kind": "dry run", **entry})
-                self.ledger.finish(incident.id, step.name)
+                self.ledger.finish(incident.id, key)
                 return []
             if not self.ledger.within_limit(self.config.actions_per_hour):
                 self.ledger.append({"kind": "limit", **entry})
-                self._page(incident, f"{step.name}: not done, {self.config.actions_per_hour} actions an hour are spent")
-                self.ledger.finish(incident.id, step.name)
+                self._page_once(incident, f"{self.config.actions_per_hour} actions an hour are spent: no more is done")
+                self.ledger.finish(incident.id, key)
                 return []
             self.ledger.append({"kind": "action", **entry})
             self._do(step, incident.id)
             self.ledger.append({"kind": "outcome", "outcome": "done", **entry})
-            self.ledger.finish(incident.id, step.name)
+            self.ledger.finish(incident.id, key)
         except RefusedError as refusal:
             self.ledger.append({"kind": "outcome", "outcome": "refused", "why": str(refusal), **entry})
-            self._page(incident, f"{step.name}: {refusal}")
-            self.ledger.finish(incident.id, step.name)
+            self._page_once(incident, f"{step.name}: {refusal}")
+            self.ledger.finish(incident.id, key)
         except _FAILURES as error:
             why = type(error).__name__
-            self._say({"kind": "outcome", "outcome": "failed", "why": why, **entry})
+            self._say_once(incident, {"kind": "outcome", "outcome": "failed", "why": why, **entry})
             return [f"{step.name}: {why}"]
         return []
 
@@ -148,15 +216,25 @@ class Responder:
             case Address():
                 raise RefusedError(f"{step.subject}: nobody's address")
 
-    def _release(self, tenant: str, by: str) -> dict[str, object]:
-        """What quarantine closed for a tenant is opened again. The association comes back by `pulumi up`."""
+    def _release(self, event: Mapping[str, object]) -> dict[str, object]:
+        """What quarantine closed for a tenant is opened again; who asked and why is recorded first.
+
+        The Pod Identity association is not made again here: that would take the right to pass the agent's role on.
+        """
+        tenant, by, why = (str(event.get(key) or "").strip() for key in ("release", "by", "why"))
         if tenant not in self.config.tenants:
-            raise RefusedError(f"{tenant!r} is no tenant here: use one of {', '.join(sorted(self.config.tenants))}")
-        self.ledger.append({"kind": "release", "subject": str(Tenant(tenant)), "by": by})
-        self.acts.open_door(Tenant(tenant))
+            known = ", ".join(sorted(self.config.tenants))
+            raise RefusedError(f"{tenant[:63]!r} is no tenant here: use one of {known}")
+        if not by or not why or max(len(by), len(why)) > _LONGEST_WORDS:
+            raise RefusedError(f"release of {tenant}: say who (by) and why, in up to {_LONGEST_WORDS} characters each")
+        said = {"subject": str(Tenant(tenant)), "by": by, "why": why}
+        self.ledger.append({"kind": "release", **said})
+        self.ledger.release(tenant)
         self.acts.restore_sessions(Tenant(tenant))
-        self.ledger.append({"kind": "outcome", "outcome": "released", "subject": str(Tenant(tenant)), "by": by})
-        return {"released": tenant}
+        self.acts.open_door(Tenant(tenant))
+        number = self.ledger.append({"kind": "outcome", "act": "release", "outcome": "done", **said})
+        associated = self.acts.associated(Tenant(tenant))
+        return {"released": tenant, "record": number, "associated": associated}
 
     def _inside(self, op: str, **arguments: str) -> object:
         answer = self.clients.functions.invoke(
@@ -167,16 +245,24 @@ class Responder:
             raise InsideError(f"{op}: {str(body)[:200]}")
         return body
 
-    def _page(self, incident: Incident, what: str) -> None:
+    def _page_once(self, incident: Incident, what: str) -> None:
+        """To people, by the topic; the same thing once an incident."""
+        if self.ledger.done(incident.id, f"paged {what}"):
+            return
         text = f"Quarantine of {incident.alarm} needs a person. {what}. Incident {incident.id}."
         self.clients.sns.publish(
             TopicArn=self.config.topic, Subject="Sequester: quarantine needs a person", Message=text
         )
+        self.ledger.finish(incident.id, f"paged {what}")
 
-    def _say(self, entry: Mapping[str, object]) -> None:
-        """To the chain, and to the function's own log where even that fails."""
+    def _say_once(self, incident: Incident, entry: Mapping[str, str]) -> None:
+        """A failure into the chain and to people, or to the function's own log where even that fails."""
+        key = f"said {entry['act']} {entry['subject']} {entry['why']}"
         try:
-            self.ledger.append(entry)
+            if not self.ledger.done(incident.id, key):
+                self.ledger.append(entry)
+                self._page_once(incident, f"{entry['act']} {entry['subject']}: failed ({entry['why']}), tried again")
+                self.ledger.finish(incident.id, key)
         except _FAILURES:
             print(json.dumps(entry), flush=True)
 

@@ -23,6 +23,9 @@ class Pod:
     namespace: str
     name: str
 
+    def __str__(self) -> str:
+        return f"pod {self.namespace}/{self.name}"
+
 
 @dataclass(frozen=True)
 class Node:
@@ -31,12 +34,18 @@ class Node:
     instance: str | None = None
     name: str | None = None
 
+    def __str__(self) -> str:
+        return f"node {self.instance or self.name}"
+
 
 @dataclass(frozen=True)
 class Tenant:
     """The tenant's agent: its door and its role's sessions."""
 
     name: str
+
+    def __str__(self) -> str:
+        return f"tenant {self.name}"
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,9 @@ class Address:
 
     ip: str
     at: float
+
+    def __str__(self) -> str:
+        return f"address {self.ip}"
 
 
 Subject = Pod | Node | Tenant | Address
@@ -143,9 +155,14 @@ def subjects(config: Config, sensor: str, tenant: str | None, records: Iterable[
     """Each subject once, in order of appearance. A tenant's alarm never touches another tenant."""
     read = _READERS.get(sensor)
     found = [subject for record in records for subject in read(config, record)] if read else []
-    ours = [s for s in found if tenant is None or not isinstance(s, Pod | Tenant) or _owner(s) == tenant]
+    ours = [one for one in found if tenant is None or owner(one) in (None, tenant)]
     return list(dict.fromkeys(ours))
 
 
-def _owner(subject: Pod | Tenant) -> str:
-    return subject.tenant if isinstance(subject, Pod) else subject.name
+def owner(subject: Subject) -> str | None:
+    """The tenant whose a pod or an agent is; nodes and addresses are nobody's."""
+    match subject:
+        case Pod(tenant=tenant) | Tenant(name=tenant):
+            return tenant
+        case _:
+            return None

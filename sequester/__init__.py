@@ -7,16 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sequester.door import Door, DoorError, FetchDeniedError, Fetched
     from sequester.sandbox.executor import IsolatedExecutor
     from sequester.sandbox.result import Attempt, Result
 
 _PUBLIC = {
+    "Door": "sequester.door",
+    "DoorError": "sequester.door",
+    "FetchDeniedError": "sequester.door",
+    "Fetched": "sequester.door",
     "IsolatedExecutor": "sequester.sandbox.executor",
     "Result": "sequester.sandbox.result",
     "Attempt": "sequester.sandbox.result",
 }
 
-__all__ = ["Attempt", "IsolatedExecutor", "Result"]
+__all__ = ["Attempt", "Door", "DoorError", "FetchDeniedError", "Fetched", "IsolatedExecutor", "Result"]
 
 
 def __getattr__(name: str) -> object:

@@ -94,7 +94,7 @@ class _Version:
         """The record, empty if it is no JSON object."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
@@ -106,25 +106,32 @@ class _Head:
     signature: str
 
 
-def verify(store: AuditStore, tenant: str) -> Report:
-    """Read the whole chain and name what is wrong with it. Raises ClientError if it cannot be read."""
+def verify(store: AuditStore, tenant: str, known: tuple[int, str] | None = None) -> Report:
+    """Read the whole chain and name what is wrong with it. Raises ClientError if it cannot be read.
+
+    known: number and hash of a record that an earlier verification saw. A head that was signed once verifies for ever,
+    so that only this shows a chain which was cut back to it.
+    """
     versions, findings = _read(store, tenant)
     by_seq: dict[int, list[_Version]] = {}
     for version in versions:
         by_seq.setdefault(version.seq, []).append(version)
     last = (0, _GENESIS)
     opened: dict[int, str] = {}
-    for seq in range(1, max(by_seq, default=0) + 1):
-        candidates = by_seq.get(seq, [])
-        if not candidates:
-            findings.append(Finding(Fault.DELETED, seq, "there is no such record, but there are later ones"))
-            last = (seq, _expected_next(by_seq, seq))
-            continue
+    for seq in sorted(by_seq):
+        candidates = by_seq[seq]
+        if seq != last[0] + 1:  # a gap is one finding, however wide: the number of a record is whatever its key says
+            gone = f"{last[0] + 1} to {seq - 1} are" if seq - 1 > last[0] + 1 else f"{seq - 1} is"
+            findings.append(Finding(Fault.DELETED, last[0] + 1, f"{gone} not there, but there are later ones"))
+            last = (seq - 1, _expected_next(by_seq, seq - 1))
         genuine = _genuine(candidates, last[1], _expected_next(by_seq, seq))
-        findings += _of_record(genuine, candidates, last)
+        findings += _of_record(genuine, candidates, last, tenant)
         last = (seq, genuine.hash)
         _follow(opened, genuine)
     findings += _of_head(store, tenant, by_seq, last)
+    if known is not None and known[1] not in {version.hash for version in by_seq.get(known[0], [])}:
+        fault = Fault.EDITED if known[0] in by_seq else Fault.TRUNCATED
+        findings.append(Finding(fault, known[0], "the record that was here when the chain was last verified is not"))
     findings += [
         Finding(Fault.UNFINISHED, seq, f"a request to {host} was recorded, its end was not")
         for seq, host in opened.items()
@@ -166,8 +173,12 @@ def _genuine(candidates: Sequence[_Version], prev: str, named: str) -> _Version:
     return (named_next + follows + list(candidates[-1:]))[0]
 
 
-def _of_record(genuine: _Version, candidates: Sequence[_Version], last: tuple[int, str]) -> Iterator[Finding]:
+def _of_record(
+    genuine: _Version, candidates: Sequence[_Version], last: tuple[int, str], tenant: str
+) -> Iterator[Finding]:
     fields, seq = genuine.fields, genuine.seq
+    if fields and fields.get("tenant") != tenant:
+        yield Finding(Fault.FOREIGN, seq, "the record that lies here is another tenant's")
     if fields.get("seq") != seq and isinstance(fields.get("seq"), int):
         yield Finding(Fault.REORDERED, seq, f"the record that lies here says that it is number {fields['seq']}")
     elif not fields or fields.get("prev") != last[1]:
@@ -187,8 +198,8 @@ def _follow(opened: dict[int, str], record: _Version) -> None:
     fields = record.fields
     if fields.get("kind") == "intent":
         opened[record.seq] = str(fields.get("host", ""))
-    elif fields.get("kind") == "outcome":
-        opened.pop(int(str(fields.get("intent", 0))), None)
+    elif fields.get("kind") == "outcome" and isinstance(intent := fields.get("intent"), int):
+        opened.pop(intent, None)
 
 
 def _of_head(
@@ -201,7 +212,8 @@ def _of_head(
         if by_seq:
             yield Finding(Fault.HEAD_FORGED, 0, "there are records, but the table holds no head")
         return
-    head = _Head(int(item["seq"].get("N", "0")), item["hash"].get("S", ""), item.get("signature", {}).get("S", ""))
+    number, hashed, signature = (item.get(key, {}) for key in ("seq", "hash", "signature"))
+    head = _Head(int(number.get("N", "0")), hashed.get("S", ""), signature.get("S", ""))
     if not _signed(store, tenant, head):
         yield Finding(Fault.HEAD_FORGED, 0, f"the head ({head.seq}) is not signed by the key")
     if head.seq > last[0]:

@@ -8,7 +8,12 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from sequester import report_cli
+from sequester.door_cli import audit, fetch
+from sequester.drill.cli import drill
+from sequester.example import SETTINGS_FILE
 from sequester.prove_cli import prove
+from sequester.release_cli import release
 
 app = typer.Typer(
     help="One door between agent code and the internet.",
@@ -19,8 +24,11 @@ app = typer.Typer(
 )
 
 app.command()(prove)
-
-SETTINGS_FILE = Path(__file__).parent.parent / "Pulumi.dev.yaml"
+app.add_typer(report_cli.app, name="report")
+app.command()(drill)
+app.command()(fetch)
+app.add_typer(audit, name="audit")
+app.command()(release)
 
 Settings = Annotated[
     Path,
@@ -50,8 +58,7 @@ def cost(
     """What the stack of these settings costs a month before any traffic, counted on what the program declares."""
     from sequester.cost import estimate, table
     from sequester.cost import markdown as as_markdown
-    from sequester.demo import EXPECTED
-    from sequester.standing import stand_up
+    from sequester.standing import EXPECTED, stand_up
 
     console = Console()
     try:
@@ -90,6 +97,24 @@ def mirror(
     except (mirroring.MirrorError, SettingsError, NoSettingsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def door_zip(
+    target: Annotated[Path, typer.Argument(help="the zip that is written")] = Path("out/door.zip"),
+) -> None:
+    """Build the door's code for Lambda, with its locked wheels: what `pulumi up` and the component `Door` deploy.
+
+    Asks the package registry for wheels, by hash. The same sources give the same bytes.
+    """
+    from sequester.door_zip import NoDoorError, build
+
+    try:
+        digest = build(target)
+    except (NoDoorError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{target}: {target.stat().st_size / 1024 / 1024:.1f} MiB, sha256 {digest}")
 
 
 @app.command()

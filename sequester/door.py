@@ -23,23 +23,32 @@ class DoorError(RuntimeError):
 
 
 class FetchDeniedError(RuntimeError):
-    """The door denied a request. `rule` is the only thing it says about why."""
+    """The door denied a request. `rule` is the only thing it says about why; `record`: None if it could not record."""
 
-    def __init__(self, rule: str, reason: str) -> None:
+    def __init__(self, rule: str, reason: str, record: "Recorded | None" = None) -> None:
         super().__init__(f"{rule}: {reason}")
         self.rule = rule
         self.reason = reason
+        self.record = record
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A request's place in the tenant's audit chain: the record's number, and its SHA-256 in hex."""
+
+    seq: int
+    hash: str
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """An answer. audit_seq: the number of its record in the tenant's chain."""
+    """An answer, which is given only when it is recorded. `truncated`: there was more than was asked for."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     truncated: bool
-    audit_seq: int
+    record: Recorded
 
 
 class Invoke(Protocol):
@@ -89,15 +98,20 @@ def _read(answer: Mapping[str, object]) -> Fetched:
     denied = answer.get("denied")
     if denied is not None:
         denial = cast("Mapping[str, str]", denied)
-        raise FetchDeniedError(denial["rule"], denial["reason"])
-    audit = cast("Mapping[str, int]", answer["audit"])
+        record = _recorded(answer["audit"]) if answer["audit"] is not None else None
+        raise FetchDeniedError(denial["rule"], denial["reason"], record)
     return Fetched(
         status=int(cast("int", answer["status"])),
         headers=cast("Mapping[str, str]", answer["headers"]),
         body=base64.b64decode(cast("str", answer["body_b64"]), validate=True),
         truncated=bool(answer["truncated"]),
-        audit_seq=audit["seq"],
+        record=_recorded(answer["audit"]),
     )
+
+
+def _recorded(audit: object) -> Recorded:
+    found = cast("Mapping[str, object]", audit)
+    return Recorded(int(cast("int", found["seq"])), str(found["hash"]))
 
 
 def _by_lambda(function: str, qualifier: str) -> Invoke:

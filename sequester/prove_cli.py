@@ -1,28 +1,26 @@
-"""`sequester prove`: decide the claims for a program, a stack export, manifests or a live account, and say so."""
+"""`sequester prove`: decide the claims for a program, a plan, a state, manifests or a live account, and say so."""
 
+import json
+import re
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 from rich.console import Console
 
+from sequester.proof.compare import Accepted, changes, excuses, failing, stale
+from sequester.proof.compare import baseline as read_baseline
 from sequester.proof.facts import BadFactError
 from sequester.proof.model import CLAIMS, Model
+from sequester.proof.render import Excused
 from sequester.proof.selector import Selector
-from sequester.proof.verdict import Escapes, Proved, Verdict
+from sequester.proof.verdict import Escapes, Proved, Unknown, Verdict
+from sequester.prove_sources import Asked, Source, model, selector_file
 
 EXIT_PROVED, EXIT_ESCAPES, EXIT_UNKNOWN, EXIT_USAGE = 0, 1, 2, 64
-
-
-class Source(StrEnum):
-    PROGRAM = "program"
-    STATE = "state"
-    LIVE = "live"
-    MANIFESTS = "manifests"
 
 
 class Format(StrEnum):
@@ -33,59 +31,142 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+class Rights(StrEnum):
+    AWS = "aws"
+    KUBERNETES = "kubernetes"
+
+
 def prove(
     source: Annotated[Source, typer.Option(help="where the facts come from")] = Source.PROGRAM,
-    path: Annotated[list[Path] | None, typer.Argument(help="a stack export, manifests, or Pulumi.<stack>.yaml")] = None,
+    path: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Pulumi.<stack>.yaml, a stack export, a preview in JSON or manifests, as the source wants; - is stdin"
+        ),
+    ] = None,
     claim: Annotated[list[str] | None, typer.Option(help="only these claims (E1 ... E8)")] = None,
     form: Annotated[Format, typer.Option("--format", help="how to say it")] = Format.TABLE,
-    explain: Annotated[str, typer.Option(help="say everything about one claim")] = "",
+    explain: Annotated[str, typer.Option(help="say everything about one claim", metavar="CLAIM")] = "",
     baseline: Annotated[Path | None, typer.Option(help="accepted ways out, each with an owner and a last day")] = None,
-    diff: Annotated[Path | None, typer.Option(help="an earlier stack export: say what the change opens")] = None,
-    account: Annotated[str, typer.Option(help="the AWS account the facts are of")] = "",
-    region: Annotated[str, typer.Option(help="the AWS region")] = "us-east-1",
+    diff: Annotated[Path | None, typer.Option(help="an earlier file of the same source: say what changed")] = None,
+    selector: Annotated[Path | None, typer.Option(help="which subnets and namespaces are sandboxes (YAML)")] = None,
+    account: Annotated[str, typer.Option(help="the AWS account, where the facts do not tell it")] = "",
+    region: Annotated[str, typer.Option(help="the AWS region, where the facts do not tell it")] = "",
+    kubeconfig: Annotated[
+        str,
+        typer.Option(help="live: the cluster's kubeconfig, or `in-cluster`", envvar="KUBECONFIG", show_envvar=False),
+    ] = "",
+    context: Annotated[str, typer.Option(help="live: a context of the kubeconfig")] = "",
+    rights: Annotated[Rights | None, typer.Option(help="live: print the read rights that it takes, and end")] = None,
 ) -> None:
-    """Prove that no other way out exists, or show it. Exit code 0: proved; 1: a way out; 2: not decided."""
-    wanted = tuple(claim or ([explain] if explain else CLAIMS))
+    """Prove that no other way out exists, or show it.
+
+    Exit code 0: proved. 1: a way out. 2: not decided, which is no pass. 64: the command cannot be carried out.
+    """
+    if rights:
+        typer.echo(_rights(rights))
+        return
+    explain = explain.upper()
+    named = [*(claim or ()), *([explain] if explain else ())]
+    wanted = tuple(dict.fromkeys(one.upper() for one in named)) or tuple(CLAIMS)
     try:
         _known(wanted)
-        with Console(stderr=True).status(f"reading the {source} and deciding {', '.join(wanted)}"):
-            verdicts = _verdicts(_model(source, path or [], account, region), wanted)
-        before = _verdicts(_state(diff, account, region), wanted) if diff else None
-        failed = _failing(verdicts, baseline)
-    except (BadFactError, OSError) as error:
+        _placed(account, region)
+        _readable(source, path or [], diff)
+        chosen = selector_file(selector) if selector else Selector()
+        before: dict[str, Verdict] | None = None
+        with Console(stderr=True).status(f"reading the {source}") as status:
+            asked = Asked(
+                source, tuple(path or ()), account, region, chosen, kubeconfig, context or None,
+                lambda what: status.update(f"reading the {source}: {what}"),
+            )  # fmt: skip
+            facts = model(asked)
+            status.update(f"deciding {', '.join(wanted)}")
+            verdicts = _verdicts(facts, wanted, chosen)
+            if diff:
+                status.update(f"reading {diff.name}")
+                was = model(Asked(source, (diff,), account, region, chosen))
+                before = _verdicts(was, wanted, chosen)
+        accepted = _accepted(baseline) if baseline else ()
+    except BadFactError as error:
         typer.echo(f"sequester prove: {error}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
-    _say(verdicts, form, explain)
+    except OSError as error:
+        typer.echo(
+            f"sequester prove: {error.filename or source}: {error.strerror or error}: name a file that is there",
+            err=True,
+        )
+        raise typer.Exit(EXIT_USAGE) from None
+    today = datetime.now(UTC).date()
+    _say(verdicts, form, explain, excuses(accepted, today), _file(path))
+    for line in stale(verdicts, accepted, today):
+        typer.echo(line, err=True)
     if before is not None:
-        from sequester.proof.compare import changes
-
+        # What is read by a program stays as its format wants it.
         for line in changes(before, verdicts):
-            typer.echo(line)
-    raise typer.Exit(_code(failed))
+            typer.echo(line, err=form is not Format.TABLE)
+    raise typer.Exit(_code(failing(verdicts, accepted, today)))
+
+
+def _rights(whose: Rights) -> str:
+    if whose is Rights.AWS:
+        from sequester.sources.live import rights
+
+        return json.dumps(rights(), indent=2)
+    import yaml
+
+    from sequester.sources.live.api_server import rights as cluster_rights
+
+    return yaml.safe_dump(cluster_rights(), sort_keys=False).rstrip()
 
 
 def _known(wanted: tuple[str, ...]) -> None:
     strange = [c for c in wanted if c not in CLAIMS]
     if strange:
-        raise BadFactError(f"--claim {strange[0]}: is no claim: use {', '.join(CLAIMS)}")
+        raise BadFactError(f"{strange[0]}: is no claim: use {', '.join(CLAIMS)}")
 
 
-def _verdicts(model: Model, wanted: tuple[str, ...]) -> dict[str, Verdict]:
-    from sequester.proof.check import check
+def _verdicts(facts: Model, wanted: tuple[str, ...], selector: Selector) -> dict[str, Verdict]:
+    """Each verdict; a proof only if the independent checker takes its certificate."""
+    from sequester.proof.check import RefusedError, check
     from sequester.proof.prove import facts_for, prove
+    from sequester.sources.selection import by_name
 
-    verdicts = prove(model, wanted)
+    chosen = by_name(selector, facts.manifests)
+    verdicts = prove(facts, wanted, chosen)
     for claim, verdict in verdicts.items():
         if isinstance(verdict, Proved):
-            check(facts_for(model, claim), verdict.certificate)
+            try:
+                check(facts_for(facts, claim, chosen), verdict.certificate)
+            except RefusedError as error:
+                verdicts[claim] = Unknown(claim, (f"the checker refuses the proof: {error}",))
     return verdicts
 
 
-def _failing(verdicts: dict[str, Verdict], baseline: Path | None) -> dict[str, Verdict]:
-    from sequester.proof.compare import baseline as read
-    from sequester.proof.compare import failing
+def _file(path: list[Path] | None) -> str:
+    """The file that a finding is shown at: the one that was read, else the project's own."""
+    return path[0].as_posix() if path and path[0] != Path("-") else "Pulumi.yaml"
 
-    return failing(verdicts, read(baseline.read_text()) if baseline else (), datetime.now(UTC).date())
+
+def _placed(account: str, region: str) -> None:
+    if account and not (len(account) == 12 and account.isdigit()):
+        raise BadFactError(f"--account {account}: is no account: write its 12 digits")
+    if region and not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
+        raise BadFactError(f"--region {region}: is no region: write it as us-east-1")
+
+
+def _readable(source: Source, paths: list[Path], diff: Path | None) -> None:
+    if diff and source is Source.LIVE:
+        raise BadFactError("--diff: a live account has no earlier file: compare two stack exports with --source state")
+    if [*paths, diff].count(Path("-")) > 1:
+        raise BadFactError("-: standard input can be read once: name the other file")
+
+
+def _accepted(baseline: Path) -> tuple[Accepted, ...]:
+    try:
+        return read_baseline(baseline.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise BadFactError(f"{baseline.name}: is no UTF-8: write a JSON list") from None
 
 
 def _code(failed: dict[str, Verdict]) -> int:
@@ -94,67 +175,24 @@ def _code(failed: dict[str, Verdict]) -> int:
     return EXIT_UNKNOWN if failed else EXIT_PROVED
 
 
-def _say(verdicts: dict[str, Verdict], form: Format, explain: str) -> None:
+def _say(verdicts: dict[str, Verdict], form: Format, explain: str, by: Excused, source: str) -> None:
     from sequester.proof import render
 
-    if explain:
-        typer.echo(render.explain(explain, verdicts[explain]))
-        return
     texts = {
         Format.JSON: render.as_json,
-        Format.SARIF: render.as_sarif,
         Format.JUNIT: render.as_junit,
         Format.MARKDOWN: render.as_markdown,
     }
-    if form in texts:
-        typer.echo(texts[form](verdicts))
-        return
-    from rich.console import Console
+    if form is Format.SARIF:
+        typer.echo(render.as_sarif(verdicts, by, source))
+    elif form in texts:
+        typer.echo(texts[form](verdicts, by))
+    elif explain:
+        typer.echo(render.explain(explain, verdicts[explain]))
+    else:
+        from sequester.proof.render_table import as_table
 
-    from sequester.proof.render_table import as_table
-
-    Console().print(as_table(verdicts))
-
-
-def _model(source: Source, paths: list[Path], account: str, region: str) -> Model:
-    match source:
-        case Source.PROGRAM:
-            return _program(paths)
-        case Source.STATE:
-            if len(paths) != 1:
-                raise BadFactError("--source state: name one file, as `pulumi stack export` writes it")
-            return _state(paths[0], account, region)
-        case Source.MANIFESTS:
-            from sequester.sources.manifests import manifest_model
-
-            return manifest_model(paths)
-        case Source.LIVE:
-            from sequester.sources.live import live_model
-
-            return live_model(region=region)
-
-
-def _state(path: Path, account: str, region: str) -> Model:
-    from sequester.sources.state import state_model
-
-    return state_model(path.read_text(), account=account, region=region)
-
-
-def _program(paths: list[Path]) -> Model:
-    """The blueprint with the settings of a stack file, run in the embedded cloud. No account, no network."""
-    from infra.stack import blueprint
-    from sequester.cloud import EmbeddedCloud
-    from sequester.sources.program import program_model
-
-    path = paths[0] if paths else Path(__file__).resolve().parent.parent / "Pulumi.dev.yaml"
-    try:
-        config: dict[str, Any] = yaml.safe_load(path.read_text()).get("config", {})
-    except (yaml.YAMLError, AttributeError) as error:
-        raise BadFactError(f"{path.name}: not a Pulumi stack file") from error
-    region, account = str(config.get("aws:region", "us-east-1")), str(config.get("sequester:account", ""))
-    with EmbeddedCloud(region=region) as cloud:
-        run = cloud.up(blueprint, config=config)
-    return program_model(run.resources, Selector(), account=account, region=region)
+        Console().print(as_table(verdicts, by))
 
 
 def main() -> None:

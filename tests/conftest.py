@@ -1,10 +1,15 @@
-"""Lanes: a test says which real tools it needs; where they are missing it is skipped with the reason.
+"""Lanes: a test says which lane it belongs to and which real tools it needs; else it is in the default lane.
 
-Under ``SEQUESTER_LANES=all`` (continuous integration) nothing is skipped: a missing tool, and any other skip, fails.
+The default lane is the quick one. Another runs when ``SEQUESTER_LANES`` names it (``kernel,cluster``), or when its
+tests are asked for by path. Where tools are missing, its tests are skipped with the reason. Under
+``SEQUESTER_LANES=all`` (continuous integration) nothing is skipped: a missing tool, and any other skip, fails.
 """
 
 import os
+import signal
+import threading
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,12 +19,27 @@ import tools
 if TYPE_CHECKING:
     from sequester.cloud.control_plane import ControlPlane
 
-ALL_LANES = os.environ.get("SEQUESTER_LANES") == "all"
+NAMED = frozenset(os.environ.get("SEQUESTER_LANES", "").split(","))
+ALL_LANES = "all" in NAMED
+HERE = Path(__file__).resolve().parent
+
+
+def _asked_for(config: pytest.Config, lane: str) -> bool:
+    by_path = any(Path(arg.partition("::")[0]).resolve() not in (HERE, HERE.parent) for arg in config.args)
+    return ALL_LANES or lane in NAMED or by_path
+
+
+def pytest_configure() -> None:
+    """A shell has what it starts in the background ignore SIGINT, and so would all that tests start and interrupt."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("lane"):
         lane, *needs = mark.args
+        if not _asked_for(item.config, lane):
+            pytest.skip(f"the {lane} lane: run it by SEQUESTER_LANES={lane} make test")
         missing = [need for need in needs if not tools.available(need)]
         if missing:
             reason = f"the {lane} lane needs {', '.join(missing)}: {'; '.join(map(tools.mend, missing))}"

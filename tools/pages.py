@@ -7,22 +7,35 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from infra import sensor_matrix
 from sequester import cost, first_deploy, rights
-from sequester.cli import SETTINGS_FILE
-from sequester.readback import CONTROLS
-from sequester.readback.cluster import CLUSTER_CONTROLS
+from sequester.drill import page as drill_page
+from sequester.example import SETTINGS_FILE
+from sequester.report import limits
+from sequester.sandbox import seccomp
+from sequester.sandbox.guest.events import KEYS
 from sequester.standing import stand_up
+from tools import control_pages, reference_page, runbooks
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = (README, ROOT / "docs" / "who-may-do-what.md")
+PAGES = (
+    README,
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in (
+            "who-may-do-what",
+            "threat-model",
+            "objectives",
+            "controls",
+            "reference-configuration",
+            "sandbox",
+            "drill",
+            "tripwires",
+        )
+    ),
+)
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
-
-
-def controls() -> str:
-    """One row a control of the network, then of the cluster."""
-    rows = (f"| {control.protects} | {control.claim} | `{control.id}` |" for control in (*CONTROLS, *CLUSTER_CONTROLS))
-    return "\n".join(["| what holds | claim | check |", "|---|---|---|", *rows])
 
 
 def standing_cost() -> str:
@@ -31,12 +44,35 @@ def standing_cost() -> str:
     return cost.markdown(cost.estimate((resource.type, resource.inputs) for resource in resources))
 
 
+def events() -> str:
+    """The keys of the supervisor's events."""
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in KEYS.items()]
+    return "\n".join(["| key | what it says |", "|---|---|", *rows])
+
+
+def syscalls() -> str:
+    """Both profiles that run in process."""
+    return "\n".join(seccomp.docs_table(name) for name in ("default", "strict"))
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
-    "controls": controls,
+    "controls": control_pages.for_readme,
+    "all-controls": control_pages.whole_table,
+    "claims": control_pages.by_claim,
+    "frameworks": control_pages.frameworks,
+    "flows": reference_page.flows,
+    "services": reference_page.endpoints,
+    "names": reference_page.names,
+    "settings": reference_page.settings,
     "cost": standing_cost,
     "first-deploy": first_deploy.markdown,
+    "not-covered": limits.markdown,
+    "drill": drill_page.markdown,
     "rights": rights.rights,
     "admission": rights.admission,
+    "events": events,
+    "syscalls": syscalls,
+    "sensor-matrix": sensor_matrix.markdown,
 }
 
 
@@ -46,9 +82,10 @@ def renewed(page: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the pages in place."""
+    """Rewrite the pages in place, the runbooks' heads and index too."""
     for page in PAGES:
         page.write_text(renewed(page.read_text()))
+    runbooks.main()
 
 
 if __name__ == "__main__":

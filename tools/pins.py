@@ -80,6 +80,14 @@ FAMILIES = (
         {"pulumi-language-python": "python/cmd/pulumi-language-python"},
         says_version=(),
     ),
+    # For programs in YAML, with which the policy pack is tried on a stack that is not Python.
+    Family(
+        "pulumi-language-yaml",
+        "github.com/pulumi/pulumi-yaml",
+        {"pulumi-language-yaml": "cmd/pulumi-language-yaml"},
+        says_version=(),
+        minutes=3,
+    ),
 )
 
 FAMILY_OF = {executable: family for family in FAMILIES for executable in family.packages}

@@ -20,6 +20,7 @@ from infra.settings.network import NetworkSettings
 from infra.settings.tenants import TenantName, TenantSettings
 from infra.settings.tripwires import TripwireSettings
 from infra.settings.values import AccountId, Region, StackName
+from infra.settings.viewer import ViewerSettings
 
 __all__ = ["Settings", "SettingsError", "load", "parse"]
 
@@ -38,6 +39,8 @@ class Settings(BaseModel):
     tenants: Mapping[TenantName, TenantSettings] = Field(default_factory=dict[str, TenantSettings])
     door: DoorSettings = Field(default_factory=DoorSettings)
     tripwires: TripwireSettings = Field(default_factory=TripwireSettings)
+    viewer: ViewerSettings | None = None
+    """Where people look at what agents made; there is none unless it is named here."""
     kubernetes: Literal["apply", "render"] = "apply"
     """`render` writes Kubernetes objects to a directory of YAML, for GitOps, instead of applying them."""
     tags: Mapping[str, str] = Field(default_factory=dict[str, str])
@@ -56,6 +59,10 @@ class Settings(BaseModel):
         for arn in self.network.web_identity_roles:
             if arn.split(":")[4] != self.account:
                 raise ValueError(f"network.web_identity_roles: {arn} is not of account {self.account}: name our roles")
+        ours = f":role/{self.name}-"
+        for arn in self.viewer.writers if self.viewer else ():
+            if arn.split(":")[4] != self.account or ours in arn:
+                raise ValueError(f"viewer.writers: {arn} is not a role of yours in account {self.account}: name one")
         for key in self.tags:
             if key.lower().startswith(("aws:", "sequester:")):
                 raise ValueError(f"tags: {key} begins with a reserved prefix: choose another key")

@@ -76,6 +76,8 @@ def _principal(arn: str) -> str:
     return arn
 
 
+KubernetesVersion = Annotated[str, AfterValidator(_offered)]
+AmiRelease = Annotated[str, AfterValidator(_release)]
 InstanceType = Annotated[str, AfterValidator(_nitro)]
 AddonVersion = Annotated[str, AfterValidator(_addon_version)]
 Principal = Annotated[str, AfterValidator(_principal)]
@@ -116,12 +118,12 @@ class OperatorAccess(_Frozen):
 class ClusterSettings(_Frozen):
     """`sequester:cluster`."""
 
-    version: Annotated[str, AfterValidator(_offered)] = "1.35"
+    version: KubernetesVersion = "1.35"
     service_cidr: Ipv4Cidr = IPv4Network("172.20.0.0/16")
     """Addresses of services: never routed, must not overlap the VPC's."""
     system: NodeGroupSettings = NodeGroupSettings(min=2, max=4)
     sandbox: NodeGroupSettings = NodeGroupSettings()
-    ami_release: Annotated[str, AfterValidator(_release)] | None = None
+    ami_release: AmiRelease | None = None
     """Release of the AL2023 AMI, `<kubernetes>-<date>`; a change rotates all nodes. None: EKS's newest at creation."""
     processes_per_pod: int = Field(default=256, ge=32, le=32768)
     addons: Mapping[Literal["vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent"], AddonVersion] = Field(

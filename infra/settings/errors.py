@@ -50,7 +50,7 @@ def _line(found: Mapping[str, Any], model: type[BaseModel]) -> str:
         if rest and first.replace(".", "").replace("_", "").replace("-", "").isalnum() and " " not in first:
             return f"{_key([*path, first])}: {rest}"
         return f"{key}: {said}"
-    wanted = _CLASS.sub("", said[:1].lower() + said[1:]).replace("dictionary", "mapping")
+    wanted = _CLASS.sub("", said[:1].lower() + said[1:]).replace("dictionary", "mapping").replace("tuple", "list")
     return f"{key}: {_shown(found.get('input'))} will not do: {wanted}"
 
 

@@ -1,19 +1,15 @@
 """The network: one that the blueprint makes, or one that is there already; and what goes in front of it."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from infra.settings.addresses import LARGEST_VPC_PREFIX, MOST_ZONES, SMALLEST_VPC_PREFIX, Plan, Tier, plan, read_off
-from infra.settings.values import AvailabilityZone, Ipv4Cidr, Ipv6Cidr, ModelId, RoleArn, prefixed
+from infra.settings.values import AvailabilityZone, Ipv4Cidr, Ipv6Cidr, ModelId, RoleArn, VpcCidr, prefixed
 
 FEWEST_ZONES: Final = 2
 """EKS wants the control plane in two zones at least."""
-_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
-# EKS's control plane and Docker use it for themselves (Amazon EKS user guide, "VPC and subnet considerations").
-_TAKEN_BY_EKS = IPv4Network("172.17.0.0/16")
 _SMALLEST_EXISTING: Final = {Tier.SANDBOX: 25, Tier.SYSTEM: 26, Tier.ENDPOINT: 27, Tier.CONTROL: 28}
 _IPV6_PREFIX: Final = 56
 
@@ -95,7 +91,7 @@ class ExistingNetwork(_Frozen):
 class NetworkSettings(_Frozen):
     """`sequester:network`."""
 
-    cidr: Ipv4Cidr
+    cidr: VpcCidr
     azs: tuple[AvailabilityZone, ...]
     """Append only: a zone's addresses are those of its place in the list."""
     ipv6: Annotated[Ipv6Settings | None, BeforeValidator(_false_is_none)] = None
@@ -116,10 +112,6 @@ class NetworkSettings(_Frozen):
 
     @model_validator(mode="after")
     def _fits(self) -> "NetworkSettings":
-        if not any(self.cidr.subnet_of(private) for private in _PRIVATE):
-            raise ValueError(f"cidr: {self.cidr} is not private: use a range of RFC 1918 or RFC 6598, as 10.42.0.0/16")
-        if self.cidr.overlaps(_TAKEN_BY_EKS):
-            raise ValueError(f"cidr: {self.cidr} overlaps {_TAKEN_BY_EKS}, which EKS uses itself: use 10.42.0.0/16")
         for range_ in self.s3_ranges:
             if not range_.is_global or range_.prefixlen < 8:
                 raise ValueError(f"s3_ranges: {range_} is no range of S3: copy them from AWS's ip-ranges.json")

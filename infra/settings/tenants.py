@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from infra.settings.door import AllowRule, Budget, Credential, SecretName
+from infra.settings.door import AllowRule, Budget, Credential, OneHost, SecretName
 from infra.settings.images import ImageDigest
 from infra.settings.quantities import Bytes, Cores, amount, times
 
@@ -36,12 +36,23 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# The supervisor takes 48Mi, an interpreter 32Mi; /dev/shm 16Mi, and as much again is left for files.
+_LEAST = {"memory": "80Mi", "disk": "32Mi"}
+
+
 class SandboxSize(_Frozen):
     """What one sandbox may use."""
 
     cpu: Cores = "1"
     memory: Bytes = "1Gi"
     disk: Bytes = "1Gi"
+
+    @model_validator(mode="after")
+    def _supervised(self) -> "SandboxSize":
+        for key, least in _LEAST.items():
+            if amount(getattr(self, key)) < amount(least):
+                raise ValueError(f"{key}: {getattr(self, key)} is too little for code and its supervisor: use {least}")
+        return self
 
 
 class Quota(_Frozen):
@@ -64,7 +75,7 @@ class TenantSettings(_Frozen):
     """What the warm pool runs: `<registry>/<name>/sandbox@sha256:...`."""
     allow: tuple[AllowRule, ...] = ()
     budget: Budget = Budget()
-    credentials: Mapping[str, Credential] = Field(default_factory=dict[str, Credential])
+    credentials: Mapping[OneHost, Credential] = Field(default_factory=dict[str, Credential])
     canaries: SecretName | None = None
     """Name of a secret that holds {id: canary}: values planted among the tenant's data, which must not leave."""
 

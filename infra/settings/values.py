@@ -13,6 +13,9 @@ _ACCOUNT = re.compile(r"\d{12}\Z")
 _LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _MODEL = re.compile(r"[a-z0-9-]+\.[A-Za-z0-9.:-]+\Z")
 _ROLE = re.compile(r"arn:aws:iam::\d{12}:role/[\w+=,.@/-]+\Z")
+_PRIVATE: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+# EKS's control plane and Docker use it for themselves (Amazon EKS user guide, "VPC and subnet considerations").
+_TAKEN_BY_EKS: Final = IPv4Network("172.17.0.0/16")
 _LONGEST_NAME: Final = 20
 """Role names hold at most 64 characters: the stack's name, a tenant's and what the role is for."""
 
@@ -77,6 +80,14 @@ def _network(kind: type[IPv4Network] | type[IPv6Network], example: str) -> Befor
     return BeforeValidator(read)
 
 
+def _vpc_range(network: IPv4Network) -> IPv4Network:
+    if not any(network.subnet_of(private) for private in _PRIVATE):
+        raise ValueError(f"{network} is not private: use a range of RFC 1918 or RFC 6598, as 10.42.0.0/16")
+    if network.overlaps(_TAKEN_BY_EKS):
+        raise ValueError(f"{network} overlaps {_TAKEN_BY_EKS}, which EKS uses itself: use 10.42.0.0/16")
+    return network
+
+
 def prefixed(prefix: str) -> AfterValidator:
     """An AWS id of one kind, such as `vpc-0a1b2c3d`."""
     shape = re.compile(rf"{prefix}-[0-9a-f]{{8,17}}\Z")
@@ -96,6 +107,8 @@ DnsLabel = Annotated[str, AfterValidator(_label)]
 StackName = Annotated[str, AfterValidator(_name)]
 RoleArn = Annotated[str, AfterValidator(_role)]
 Ipv4Cidr = Annotated[IPv4Network, _network(IPv4Network, "10.42.0.0/16")]
+VpcCidr = Annotated[Ipv4Cidr, AfterValidator(_vpc_range)]
+"""A VPC's own range: addresses that are nobody else's, and not EKS's."""
 Ipv6Cidr = Annotated[IPv6Network, _network(IPv6Network, "fd00:ec2:42::/56")]
 ModelId = Annotated[str, AfterValidator(_model)]
 """A Bedrock foundation model; not an inference profile, which may call other regions."""

@@ -137,7 +137,7 @@ class AuditEvent:
         answer = cast(Json, record.get("responseStatus", {}))
         kind, sub = target.get("resource", ""), target.get("subresource")
         return cls(
-            user=str(cast(Json, record["user"])["username"]),
+            user=str(cast(Json, record["user"]).get("username", "")),  # a refused token has none
             verb=str(record["verb"]),
             uri=str(record["requestURI"]),
             resource=f"{kind}/{sub}" if sub else kind,
@@ -194,11 +194,13 @@ def running(
         processes: dict[str, subprocess.Popen[bytes]] = {}
         stack.callback(_stop, processes)
         for name, arguments in _arguments(folder, etcd_port, api_port, service_cidr).items():
+            if name == "kube-controller-manager":  # it gives up after ten seconds, which a busy machine can take
+                _await(api, processes, folder, ("/readyz",))
             with (folder / f"{name}.log").open("wb") as log:
                 processes[name] = subprocess.Popen(
                     [str(executables[name]), *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder
                 )
-        _await_ready(api, processes, folder)
+        _await(api, processes, folder, ("/readyz", "/api/v1/namespaces/default/serviceaccounts/default"))
         yield ControlPlane(api, folder, authority, folder / "ca.pem")
 
 
@@ -279,8 +281,10 @@ def _arguments(folder: Path, etcd_port: int, api_port: int, service_cidr: str) -
     }
 
 
-def _await_ready(api: KubernetesApi, processes: Mapping[str, subprocess.Popen[bytes]], folder: Path) -> None:
-    """Until the API server is ready and the controllers made the default service account, or one gave up."""
+def _await(
+    api: KubernetesApi, processes: Mapping[str, subprocess.Popen[bytes]], folder: Path, paths: tuple[str, ...]
+) -> None:
+    """Until all paths are there (the controllers make the default service account), or one of the processes gave up."""
 
     def ready() -> bool | None:
         for name, process in processes.items():
@@ -289,11 +293,9 @@ def _await_ready(api: KubernetesApi, processes: Mapping[str, subprocess.Popen[by
                     f"{name} left with {process.returncode}:\n{_last_lines(folder / f'{name}.log')}"
                 )
         try:
-            is_ready = api.request("GET", "/readyz").status == 200
-            made = api.request("GET", "/api/v1/namespaces/default/serviceaccounts/default").status == 200
+            return all(api.request("GET", path).status == 200 for path in paths) or None
         except (urllib3.exceptions.HTTPError, ApiError):
             return None
-        return (is_ready and made) or None
 
     try:
         wait_for(ready, "the control plane", seconds=_READY_SECONDS)

@@ -1,8 +1,10 @@
 """A cloud in this process: moto for AWS, strict validation for Kubernetes, and Pulumi programs that run against it."""
 
 import asyncio
+import io
 import json
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from moto import mock_aws
+from moto.backends import get_backend
 
 from sequester.cloud import functions, kinds, lifecycle
 from sequester.cloud.api import DEFAULT_ACCOUNT, HOOKS, Aws
@@ -102,6 +105,13 @@ class EmbeddedCloud:
         """A boto3 client of this cloud."""
         client: BaseClient = self.aws.client(service)
         return client
+
+    def archive(self, function: str) -> dict[str, bytes]:
+        """The files of a deployed function, for which AWS gives a presigned URL. Raises what GetFunction does."""
+        self.client("lambda").get_function(FunctionName=function)
+        backend: Any = get_backend("lambda")[self.aws.account][self.aws.region]
+        with zipfile.ZipFile(io.BytesIO(backend.get_function(function).code_bytes)) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
 
     def up(
         self,

@@ -13,11 +13,13 @@ from botocore.compat import HTTPHeaders
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from sequester.cloud.declared import OPERATIONS, Record, RecordError, Store
+from sequester.cloud.declared import Record, RecordError, Store
+from sequester.cloud.shelves import OPERATIONS
 
 _ASKED = "sequester_parameters"
 
 OVERLAYS: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("ec2", "DescribeFlowLogs"): ("FlowLogs", "FlowLogId"),
     ("ec2", "DescribeNetworkInterfaces"): ("NetworkInterfaces", "NetworkInterfaceId"),
     ("ec2", "DescribeSubnets"): ("Subnets", "SubnetId"),
     ("ec2", "DescribeVpcs"): ("Vpcs", "VpcId"),

@@ -6,6 +6,7 @@ AWS_ENDPOINT_URL, the region in the provider's configuration or AWS_REGION.
 """
 
 import functools
+import json
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -62,6 +63,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
         return empty_pb2.Empty()
+
+    def GetSchema(  # noqa: N802
+        self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.GetSchemaResponse:
+        """What the hosts of languages without types (YAML) ask for: each property by its name, of any form."""
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(_schema()))
 
     def CheckConfig(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
@@ -141,7 +148,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.CreateResponse:
         kind, inputs = kinds.kind(_token(request.urn)), wire.decode(request.properties)
         if request.preview:
-            unknown = dict.fromkeys(kind.schema.outputs - {"region"}, UNKNOWN)
+            unknown = dict.fromkeys(kind.schema.outputs - kind.schema.echoed - {"region"}, UNKNOWN)
             return provider_pb2.CreateResponse(properties=wire.encode(unknown | _expected(kind, inputs)))
         identity, outputs = lifecycle.create(self._aws, kind, inputs)
         return provider_pb2.CreateResponse(id=identity, properties=wire.encode(outputs))
@@ -174,6 +181,29 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         kind = kinds.kind(_token(request.urn))
         lifecycle.delete(self._aws, kind, request.id, wire.decode(request.properties))
         return empty_pb2.Empty()
+
+
+def _schema() -> Props:
+    """A package schema: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/."""
+    form = {"$ref": "pulumi.json#/Any"}
+    resources: Props = {}
+    for token in kinds.tokens():
+        declared = kinds.kind(token).schema
+        resources[token] = {
+            "inputProperties": dict.fromkeys(sorted(declared.inputs), form),
+            "requiredInputs": sorted(declared.required),
+            "properties": dict.fromkeys(sorted(declared.inputs | declared.outputs), form),
+        }
+    held = {"region": {"type": "string"}, "allowedAccountIds": {"type": "array", "items": {"type": "string"}}}
+    provider = {"inputProperties": held, "properties": held}
+    return {
+        "name": "aws",
+        "version": VERSION,
+        "meta": {"moduleFormat": "(.*)(?:/[^/]*)"},  # `aws:ec2:Vpc` is `aws:ec2/vpc:Vpc`, as AWS's own package has it
+        "config": {"variables": held},
+        "provider": provider,
+        "resources": resources,
+    }
 
 
 def _expected(kind: Kind, inputs: Props) -> Props:

@@ -26,6 +26,8 @@ class Schema:
     inputs: frozenset[str]
     required: frozenset[str]
     outputs: frozenset[str]
+    echoed: frozenset[str] = frozenset()
+    """Outputs that the SDK types as optional: without an input there is none, which a provider knows in a preview."""
 
     @property
     def computed(self) -> frozenset[str]:
@@ -46,10 +48,12 @@ def declared(token: str) -> Schema:
     if args is None or name not in classes:
         raise UnknownTokenError(f"{token}: pulumi_aws has no such type")
     given = [(wire or python, kind) for wire, python, kind in _GETTER.findall(args)]
+    told = _GETTER.findall(classes[name])
     return Schema(
         inputs=frozenset(wire for wire, _ in given),
         required=frozenset(wire for wire, kind in given if "Optional[" not in kind.split("Input[", 1)[-1][:9]),
-        outputs=frozenset(wire or python for wire, python, _ in _GETTER.findall(classes[name])),
+        outputs=frozenset(wire or python for wire, python, _ in told),
+        echoed=frozenset(wire or python for wire, python, kind in told if kind.startswith("pulumi.Output[Optional[")),
     )
 
 

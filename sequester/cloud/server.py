@@ -18,6 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from sequester.cloud.bucket_policies import read_apart_from_conditions
 from sequester.cloud.declared import Memory, RecordError
 
 PREFIX = "/sequester/"
@@ -44,6 +45,7 @@ class Application:
 
 def main() -> None:
     """Serve on loopback until standard input ends."""
+    read_apart_from_conditions()
     os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
     server = make_server("127.0.0.1", int(sys.argv[1]) if sys.argv[1:] else 0, Application(), threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()

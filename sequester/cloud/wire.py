@@ -15,26 +15,14 @@ from typing import TypeAlias, cast
 
 from google.protobuf.struct_pb2 import Struct, Value
 
-SIGNATURE = "4dabf18193072939515e22adb298388d"
+from sequester.marks import SIGNATURE, UNKNOWNS
+from sequester.marks import UNKNOWN as UNKNOWN_MARK
+
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  a type signature, not a secret
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-UNKNOWN_VALUE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-
-# The engine has one magic string for each type that an unknown may have; the SDKs send the first.
-_UNKNOWN_VALUES = frozenset(
-    {
-        UNKNOWN_VALUE,
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
 
 Plain: TypeAlias = object
 """None, bool, int, float, str, `Asset`, `UNKNOWN`, or a list or dict (with str keys) of these."""
@@ -137,7 +125,7 @@ def _decode(value: Value) -> Plain:
             number = value.number_value
             return int(number) if number.is_integer() else number
         case "string_value":
-            return UNKNOWN if value.string_value in _UNKNOWN_VALUES else value.string_value
+            return UNKNOWN if value.string_value in UNKNOWNS else value.string_value
         case "bool_value":
             return value.bool_value
         case "list_value":
@@ -188,7 +176,7 @@ def _encode(value: Plain) -> Value:
         case str():
             return Value(string_value=value)
         case Unknown():
-            return Value(string_value=UNKNOWN_VALUE)
+            return Value(string_value=UNKNOWN_MARK)
         case Asset():
             return _encode(_asset_envelope(value))
         case list() | tuple():

@@ -33,6 +33,7 @@ def play(scene: Scene) -> Sequence[str]:
             result = executor.run_untrusted_code(CODE, {"xs": [1, 2, 3]}, timeout=20)
     except SandboxUnavailable as error:
         raise NotShownError(str(error)) from None
+    scene.tried.extend(result.events)
     scene.console.print(f"the code returned {result.value}", markup=False)
     scene.console.print(attempts_table(result.attempts))
     if not isinstance(result.value, dict) or result.value.get("mean") != 2.0:

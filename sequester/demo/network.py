@@ -7,11 +7,12 @@ from rich.table import Table
 from infra.ownership import not_owned
 from sequester.demo.scene import Scene
 from sequester.readback import CONTROLS, Observed, check
+from sequester.readback.control import holding
 
 
 def play(scene: Scene) -> Sequence[str]:
     """Print the network; the findings of all controls."""
-    observed, console = scene.observed, scene.console
+    observed, console = scene.seen.network, scene.console
     console.print(subnets(observed))
     console.print(endpoints(observed))
     for item in not_owned(scene.settings):
@@ -24,21 +25,20 @@ def play(scene: Scene) -> Sequence[str]:
             markup=False,
         )
     findings = check(observed)
-    broken = {finding.control.id for finding in findings}
-    console.print(f"{len(CONTROLS) - len(broken)} of {len(CONTROLS)} controls hold", highlight=False)
+    console.print(holding(CONTROLS, findings), highlight=False)
     return [str(finding) for finding in findings]
 
 
 def subnets(observed: Observed) -> Table:
     """One row a subnet, with all its routes."""
     table = Table(title=f"{observed.vpc} {', '.join(observed.cidrs)}", title_justify="left")
-    for column in ("tier", "zone", "range", "routes", "public addresses"):
-        table.add_column(column)
+    for column in ("tier", "zone", "range", "routes", "public"):
+        table.add_column(column, overflow="fold")
     services = {endpoint.id: f"{endpoint.service} endpoint" for endpoint in observed.endpoints}
+    prefixes = {one: f"{name.rpartition('.')[2]} prefixes" for one, name in observed.prefix_lists.items()}
     for subnet in sorted(observed.subnets, key=lambda s: (s.zone, int(s.cidr.split(".")[2]))):
         routes = [
-            f"{observed.prefix_lists.get(route.destination, route.destination)} → "
-            f"{services.get(route.target, route.target)}"
+            f"{prefixes.get(route.destination, route.destination)} → {services.get(route.target, route.target)}"
             for one in observed.tables
             if subnet.id in one.subnets
             for route in one.routes

@@ -1,7 +1,6 @@
-"""Step: what a person takes away, in `out/`: the picture, the recorded resources, the Kubernetes objects."""
+"""Files in `out/`: the picture, the recorded resources, the Kubernetes objects."""
 
 import json
-from collections.abc import Sequence
 
 import yaml
 
@@ -9,8 +8,8 @@ from sequester import picture
 from sequester.demo.scene import Scene
 
 
-def play(scene: Scene) -> Sequence[str]:
-    """Write the files; nothing here can fail but the disk."""
+def keep(scene: Scene) -> None:
+    """Write the files, and name them."""
     out, run = scene.out, scene.standing.run
     out.mkdir(parents=True, exist_ok=True)
     resources = [
@@ -36,13 +35,13 @@ def play(scene: Scene) -> Sequence[str]:
         files["kubernetes.yaml"] = yaml.safe_dump_all(run.kubernetes, sort_keys=False)
     for name, content in files.items():
         (out / name).write_text(content)
-    scene.console.print(f"{len(resources)} resources: {', '.join(f'{out}/{name}' for name in files)}", highlight=False)
-    return []
+    said = f"{len(resources)} resources: {', '.join(f'{out}/{name}' for name in files)}"
+    scene.console.print(said, markup=False, highlight=False)
 
 
 def drawn(scene: Scene) -> picture.Network:
     """The picture's facts, from what was read back."""
-    observed = scene.observed
+    observed = scene.seen.network
     order = {"sandbox": 0, "system": 1, "endpoint": 2, "control": 3}
     boxes = [picture.Box(subnet.tier or "?", subnet.zone, subnet.cidr) for subnet in observed.subnets]
     return picture.Network(

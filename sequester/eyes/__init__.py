@@ -4,6 +4,7 @@ from sequester.eyes.alarm import Alarm, Datapoint, State, composite_state, evalu
 from sequester.eyes.comparison import PatternError
 from sequester.eyes.metric import Event, MetricFilter, Sample, samples
 from sequester.eyes.pattern import FilterPattern
+from sequester.eyes.watch import Watch
 
 __all__ = [
     "Alarm",
@@ -14,6 +15,7 @@ __all__ = [
     "PatternError",
     "Sample",
     "State",
+    "Watch",
     "composite_state",
     "evaluate",
     "samples",

@@ -5,26 +5,38 @@ statement that allows something, the classes that would touch what is not ours a
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from sequester.proof.certificate import Certificate, Obligation, digest
 from sequester.proof.export import all_facts
 from sequester.proof.facts import BadFactError
+from sequester.proof.grants import narrowed
+from sequester.proof.iam.chosen import choices
 from sequester.proof.iam.condition import Truth, Value
 from sequester.proof.iam.document import Statement, statements
 from sequester.proof.iam.pattern import TooHardError, includes, intersects
 from sequester.proof.iam.request import Region, allowed
 from sequester.proof.model import Endpoint, Model
-from sequester.proof.reviewed import EXCEPTIONS, NO_RESOURCE
+from sequester.proof.reviewed import EXCEPTIONS, NO_RESOURCE, TAKE_POLICIES, UNSIGNED
 from sequester.proof.selector import Selector
+from sequester.proof.strangers import (
+    FOREIGN,
+    accounts,
+    callers,
+    context,
+    foreign_forms,
+    instance,
+    our_forms,
+    shape_of,
+    through,
+)
 from sequester.proof.verdict import Escapes, Hop, Proved, Request, Unknown, Verdict, Witness
 
-# Stands for every account but ours: no document that one writes names it. (Documentation uses 123456789012 and such.)
-FOREIGN = "999999999999"
 _ASSUMED = (
     "AWS evaluates endpoint policies as documented",
     "aws:ResourceAccount binds where it is stated (first-deploy check: ec2:Describe*, GetAuthorizationToken)",
 )
+_NO_RESOURCE = tuple(a.lower() for a in NO_RESOURCE)
+_UNSIGNED = tuple(a.lower() for a in UNSIGNED)
 # The prefix of actions that go through an endpoint, where it is not the service's own name.
 _ACTION_PREFIXES = {
     "ecr.api": "ecr",
@@ -39,13 +51,13 @@ _ACTION_PREFIXES = {
 }
 
 
-def endpoints(model: Model, _selector: Selector) -> Verdict:
+def endpoints(model: Model, selector: Selector) -> Verdict:
     reasons = list(model.gaps_for("E3"))
     witnesses: list[Witness] = []
     holds: list[Obligation] = []
     for endpoint in model.endpoints:
         try:
-            found, doubts, fine = _endpoint(model, endpoint)
+            found, doubts, fine = _endpoint(model, selector, endpoint)
         except (BadFactError, TooHardError) as error:
             reasons.append(f"{endpoint.name}: {error}")
             continue
@@ -61,44 +73,62 @@ def endpoints(model: Model, _selector: Selector) -> Verdict:
     if not model.endpoints:
         holds.append(Obligation("endpoints", "there is none"))
     return Proved(
-        "E3", Certificate("E3", digest(all_facts(model, _selector)), (), tuple(holds), (*_ASSUMED, *model.assumptions))
+        "E3", Certificate("E3", digest(all_facts(model, selector)), (), tuple(holds), (*_ASSUMED, *model.assumptions))
     )
 
 
-def _endpoint(model: Model, endpoint: Endpoint) -> tuple[list[Witness], list[str], list[Obligation]]:
+def _endpoint(
+    model: Model, selector: Selector, endpoint: Endpoint
+) -> tuple[list[Witness], list[str], list[Obligation]]:
     if endpoint.kind in ("GatewayLoadBalancer", "Resource", "ServiceNetwork") or not endpoint.service:
         what = endpoint.service_name or endpoint.kind
         return [], [f"{endpoint.name} leads to {what}: what answers there is not AWS's API, and in no plan"], []
+    if endpoint.service not in TAKE_POLICIES:
+        return [], [f"{endpoint.name}: whether {endpoint.service} keeps to endpoint policies has not been reviewed"], []
     if endpoint.policy is None:
         return [_open_to_all(endpoint)], [], []
     document = statements(endpoint.policy, endpoint.name)
-    prefix = f"{_ACTION_PREFIXES.get(endpoint.service, endpoint.service.partition('.')[0])}:*"
+    others = [s for s in document if not s.allow]
     witnesses: list[Witness] = []
     doubts: list[str] = []
     fine: list[Obligation] = []
     for one in document:
+        name = f"{endpoint.name}: {one.name}"
         if not one.allow:
-            fine.append(Obligation(f"{endpoint.name}: {one.name}", "only denies"))
+            fine.append(Obligation(name, "only denies"))
             continue
-        others = [s for s in document if not s.allow]
-        why = _exception(one, model.region)
-        if why:
-            fine.append(Obligation(f"{endpoint.name}: {one.name}", f"reviewed exception: {why}"))
-            continue
-        closed = True
-        for request, region in _foreign(model, endpoint, one, prefix):
-            answer = allowed([one, *others], region)
-            if answer.truth is Truth.TRUE:
-                witnesses.append(_witness(endpoint, one, request))
-                closed = False
-                break
-            if answer.truth is Truth.UNKNOWN:
-                doubts.append(f"{one.name}: whether {request.summary} is let through hangs on {', '.join(answer.keys)}")
-                closed = False
-                break
-        if closed:
-            fine.append(Obligation(f"{endpoint.name}: {one.name}", "only resources of this account, or none"))
+        hit = next(_let_through(model, selector, endpoint, one, others), None)
+        if hit is None:
+            why = _exception(one, model.region)
+            reviewed = (
+                f"reviewed exception: {why[0]}" if why else "our callers only, and resources of this account, or none"
+            )
+            fine.append(Obligation(name, reviewed))
+        elif isinstance(hit, str):
+            doubts.append(hit)
+        else:
+            witnesses.append(_witness(endpoint, one, *hit))
     return witnesses, doubts, fine
+
+
+def _let_through(
+    model: Model, selector: Selector, endpoint: Endpoint, one: Statement, others: list[Statement]
+) -> Iterator["tuple[_Case, Request] | str"]:
+    """Calls that a statement lets through and must not; a text for one that hangs on something. Certain ones first."""
+    doubts: list[str] = []
+    policy = (one, *others)
+    for case, region, sure, kinds in _cases(model, selector, endpoint, one, others):
+        answer = narrowed(model, kinds, lambda guards, region=region: allowed(policy, region, guards))
+        if answer.truth is Truth.TRUE and sure:
+            account = region.caller.account if region.caller else None
+            replayed = Request(
+                case.principal, answer.action, answer.resource, endpoint.name, instance(account, region.context)
+            )
+            yield case, replayed
+        elif answer.truth is not Truth.FALSE:
+            keys = ", ".join(answer.keys) or "aws:ResourceAccount or the caller's account"
+            doubts.append(f"{one.name}: whether {case.summary} is let through hangs on {keys}")
+    yield from doubts
 
 
 class _Case(Request):
@@ -111,84 +141,72 @@ class _Case(Request):
         return f"{self.action} on {self.resource} by {self.principal}"
 
 
-def _foreign(model: Model, endpoint: Endpoint, one: Statement, prefix: str) -> Iterator[tuple[_Case, Region]]:
-    """The classes that must be empty: for each action and resource of the statement, other people's resources."""
-    for action in one.actions:
-        if not intersects(action, prefix) and endpoint.service:
-            continue
-        narrowed = action if intersects(prefix, action) and ":" in action else prefix
-        no_resource = one.but_actions is None and includes(tuple(a.lower() for a in NO_RESOURCE), action)
-        for resource in one.resources:
-            if no_resource and resource == "*":
-                yield from _cases(model, endpoint, narrowed, "*", (FOREIGN,), resource_account=None)
-                continue
-            for foreign in _foreign_forms(model, resource):
-                accounts = (model.account, FOREIGN)
-                yield from _cases(model, endpoint, narrowed, foreign, accounts, resource_account=_owner(foreign))
-
-
 def _cases(
-    model: Model,
-    endpoint: Endpoint,
-    action: str,
-    resource: str,
-    callers: tuple[str, ...],
-    *,
-    resource_account: str | None,
-) -> Iterator[tuple[_Case, Region]]:
-    for caller in callers:
-        context = {
-            "aws:principalaccount": Value(caller),
-            "aws:principalarn": Value(f"arn:aws:*::{caller}:*"),
-            "aws:resourceaccount": Value(resource_account),
-            "aws:sourcevpce": Value(endpoint.id),
-            "aws:sourcevpc": Value(endpoint.vpc),
-            "aws:securetransport": Value("true"),
-            "aws:principalisawsservice": Value("false"),
-            "aws:viaawsservice": Value("false"),
-        }
-        who = "our credentials" if caller == model.account else "the attacker's own credentials"
-        yield _Case(who, action, resource, endpoint.name), Region(action, resource, context)
+    model: Model, selector: Selector, endpoint: Endpoint, one: Statement, others: list[Statement]
+) -> Iterator[tuple[_Case, Region, bool, tuple[str, ...]]]:
+    """The classes that must be empty: anybody on other people's resources, and other people on ours."""
+    ours = model.account
+    known = accounts((ours, *selector.trusted_accounts), [one, *others])
+    prefix = f"{_ACTION_PREFIXES.get(endpoint.service, endpoint.service.partition('.')[0])}:*"
+    exception = _exception(one, model.region)
+    strangers = list(callers(ours, known, [one, *others], selector.trusted_accounts))
+    vpc = model.vpcs.get(endpoint.vpc)
+    origin = through(endpoint.id, endpoint.vpc, ours, tuple(map(str, vpc.cidrs)) if vpc else ())
+    for action in one.actions:
+        if not intersects(action, prefix):
+            continue
+        narrowed = action if ":" in action else prefix
+        plain = one.but_actions is None
+        no_resource = plain and includes(_NO_RESOURCE, action)
+        unsigned = plain and includes(_UNSIGNED, action)
+        for resource in one.resources:
+            targets = list(_targets(ours, known, resource, no_resource=no_resource, excepted=exception is not None))
+            for target, owner, foreign, sure in targets:
+                for stranger in strangers:
+                    if stranger.who == "our credentials" and not foreign:
+                        continue
+                    if not foreign and (unsigned or (exception is not None and exception[1])):
+                        continue
+                    fields = target.split(":", 5)
+                    shape = shape_of(fields[4] if len(fields) == 6 and fields[4].isdigit() else None)
+                    said = context(stranger, origin, owner=owner)
+                    owns = stranger.who != "our credentials"
+                    kinds = () if owns and foreign else ("resource",) if owns else ("service",)
+                    for chosen in choices([one, *others], said, owns=owns):
+                        region = Region(narrowed, target, chosen, stranger.caller, shape)
+                        case = _Case(stranger.who, narrowed, target, endpoint.name)
+                        yield case, region, sure and stranger.sure, kinds
 
 
-def _foreign_forms(model: Model, resource: str) -> Iterator[str]:
-    """ARNs of others that a resource pattern can match: of accounts it names or leaves open, and of S3 buckets."""
-    fields = resource.split(":", 5)
-    named = fields[4] if len(fields) > 4 else ""
-    if named.isdigit() and named != model.account:
-        yield resource
+def _targets(
+    ours: str, known: tuple[str, ...], resource: str, *, no_resource: bool, excepted: bool
+) -> Iterator[tuple[str, Value, bool, bool]]:
+    """(resource, its owner, whether our callers may not touch it, whether the owner is sure to be in the request)."""
+    if no_resource and resource == "*":
+        yield "*", Value(None), False, True
         return
-    if resource.startswith("arn:aws:s3:::"):
-        yield resource  # a bucket's ARN does not say whose it is
+    if excepted:  # reviewed: AWS's own resource, which our callers may use
+        yield resource, Value(resource.split(":", 5)[4] or None), False, True
         return
-    if named == model.account and not any(c in field for field in fields[:4] for c in "*?"):
-        return  # written out up to the account: ours. (A wildcard before it might be read across colons.)
-    form = f"arn:aws:*:*:{FOREIGN}:*"
-    if intersects(resource, form):
-        # An ARN pattern with an open account is that of the foreign account; anything looser is any foreign ARN.
-        exact = len(fields) == 6 and any(c in named for c in "*?")
-        yield ":".join((*fields[:4], FOREIGN, fields[5])) if exact else form
-    elif intersects(resource, "arn:aws:*:*::*") and not intersects(resource, "arn:aws:*:*:?*:*"):
-        yield resource  # a resource without an account is AWS's
-    if resource == "*":
-        yield "arn:aws:s3:::*"
+    for account in known:
+        for form in foreign_forms(ours, account, resource):
+            yield form, Value(account), True, True
+            # Some services do not say whose a resource is: then a condition that allows for its absence holds.
+            yield form, Value(None), True, False
+    for form in our_forms(ours, resource):
+        yield form, Value(ours), False, True
 
 
-def _owner(resource: str) -> str:
-    account = resource.split(":", 5)[4] if resource.count(":") >= 5 else ""
-    return account or FOREIGN
-
-
-def _exception(one: Statement, region: str) -> str:
-    """Why a statement is on the reviewed table, if all of it is within one line."""
+def _exception(one: Statement, region: str) -> tuple[str, bool] | None:
+    """Why a statement is on the reviewed table, if all of it is within one line, and whether anybody may call so."""
     if one.but_actions is not None or one.but_resources is not None:
-        return ""
-    for actions, templates, why in EXCEPTIONS:
+        return None
+    for actions, templates, why, anybody in EXCEPTIONS:
         resources = tuple(t.format(region=region) for t in templates)
         lower = tuple(a.lower() for a in actions)
         if all(includes(lower, a) for a in one.actions) and all(includes(resources, r) for r in one.resources):
-            return why
-    return ""
+            return why, anybody
+    return None
 
 
 def _open_to_all(endpoint: Endpoint) -> Witness:
@@ -204,13 +222,13 @@ def _open_to_all(endpoint: Endpoint) -> Witness:
     )
 
 
-def _witness(endpoint: Endpoint, one: Statement, request: _Case) -> Witness:
+def _witness(endpoint: Endpoint, one: Statement, case: _Case, request: Request) -> Witness:
     return Witness(
-        f"through {endpoint.name}, {request.summary}",
+        f"through {endpoint.name}, {case.summary}",
         (
             Hop(endpoint.name, f"leads to {endpoint.service}"),
-            Hop(one.name, f"allows {request.action} on {request.resource}"),
+            Hop(one.name, f"allows {case.action} on {case.resource}"),
         ),
         f"narrow {one.name}: name resources of this account, and require aws:PrincipalAccount and aws:ResourceAccount",
-        request=replace(request),
+        request=request,
     )

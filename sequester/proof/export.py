@@ -1,8 +1,10 @@
 """The facts as plain JSON: what a certificate's digest is taken over and what the checker reads."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from sequester.proof.certificate import Json
+from sequester.proof.facts import mapping
 from sequester.proof.model import ListRef, Model, Peer
 from sequester.proof.netpol import is_policy
 from sequester.proof.selector import Selector
@@ -44,6 +46,7 @@ def packet_facts(model: Model, selector: Selector, service_ranges: tuple[Prefix,
         },
         "places": {
             key: {
+                "kind": place.kind,
                 "role": place.role,
                 "subnets": list(place.subnets),
                 "groups": list(place.groups),
@@ -58,6 +61,10 @@ def packet_facts(model: Model, selector: Selector, service_ranges: tuple[Prefix,
             key: {"kind": device.kind, "subnets": list(device.subnets), "public": device.public}
             for key, device in model.devices.items()
         },
+        "plugin": {
+            "addons": [dict(one) for one in _plugins(model)],
+            "manifests": [dict(m) for m in model.manifests if _tells_plugin(m)],
+        },
         "policies": [dict(m) for m in model.manifests if is_policy(m)],
         "namespaces": {
             name: selector.role_of_namespace(name) for name in namespaces(model) if selector.role_of_namespace(name)
@@ -65,6 +72,19 @@ def packet_facts(model: Model, selector: Selector, service_ranges: tuple[Prefix,
         "services": [_prefix(p) for p in service_ranges],
         "agents": [[_prefix(d.prefix), [list(s) for s in d.services]] for d in selector.agent_destinations],
     }
+
+
+def _plugins(model: Model) -> Iterator[Mapping[str, object]]:
+    """What each cluster's add-on tells the network plugin."""
+    for name, cluster in model.clusters.items():
+        addons = mapping(cluster.get("addons"), name)
+        if "vpc-cni" in addons:
+            yield mapping(addons["vpc-cni"], name)
+
+
+def _tells_plugin(manifest: Mapping[str, object]) -> bool:
+    name = mapping(manifest.get("metadata"), "metadata").get("name")
+    return (manifest.get("kind"), name) in (("DaemonSet", "aws-node"), ("ConfigMap", "amazon-vpc-cni"))
 
 
 def all_facts(model: Model, selector: Selector) -> Json:
@@ -83,6 +103,11 @@ def namespaces(model: Model) -> tuple[str, ...]:
             if isinstance(name, str) and name:
                 found.add(name)
     return tuple(sorted(found))
+
+
+def sandbox_namespaces(model: Model, selector: Selector) -> list[str]:
+    """The namespaces of these in which untrusted code runs."""
+    return [one for one in namespaces(model) if selector.role_of_namespace(one) == "sandbox"]
 
 
 def _prefix(one: Prefix) -> list[object]:

@@ -45,11 +45,12 @@ def number(value: object, where: str) -> int:
         raise BadFactError(f"{where}: {_shown(value)} is not a number")
     try:
         exact = float(str(value))
-    except ValueError as error:
+        whole = int(exact)
+    except (ValueError, OverflowError) as error:  # infinite ones overflow, and no-numbers are no value
         raise BadFactError(f"{where}: {_shown(value)} is not a number") from error
-    if exact != int(exact):
+    if exact != whole:
         raise BadFactError(f"{where}: {_shown(value)} is not a whole number")
-    return int(exact)
+    return whole
 
 
 def _shown(value: object) -> str:

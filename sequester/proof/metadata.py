@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from sequester.proof.certificate import Obligation
 from sequester.proof.decide import Finding, Findings
-from sequester.proof.export import namespaces
+from sequester.proof.enforcement import unenforced
+from sequester.proof.export import sandbox_namespaces
 from sequester.proof.model import Model
-from sequester.proof.netpol import egress_of, policies
+from sequester.proof.netpol import by_namespace, egress_of, policies
 from sequester.proof.selector import IMDS, POD_IDENTITY, Selector
 from sequester.proof.space import TCP, Prefix, Services, intersection, services, show_address
 from sequester.proof.verdict import Hop, Packet, Verdict, Witness
@@ -24,6 +25,8 @@ _TARGETS: tuple[tuple[str, Prefix, Services], ...] = (
 def metadata(model: Model, selector: Selector) -> Verdict:
     findings = Findings()
     findings.take(_policies(model, selector))
+    if sandbox_namespaces(model, selector):
+        findings.take(unenforced(model, "pods reach Pod Identity, and metadata as far as a hop limit lets them"))
     findings.take(_hops(model))
     assumed = (
         "a hop limit of 1 ends an answer at the node (EC2 user guide); pods in the host's network are E5's matter",
@@ -32,11 +35,9 @@ def metadata(model: Model, selector: Selector) -> Verdict:
 
 
 def _policies(model: Model, selector: Selector) -> Iterator[Finding]:
-    every = policies(model.manifests)
-    for namespace in namespaces(model):
-        if selector.role_of_namespace(namespace) != "sandbox":
-            continue
-        allowed, _ = egress_of(namespace, every)
+    every = by_namespace(policies(model.manifests))
+    for namespace in sandbox_namespaces(model, selector):
+        allowed, free = egress_of(namespace, every)
         hit = False
         for what, target, served in _TARGETS:
             for one in allowed:
@@ -48,7 +49,7 @@ def _policies(model: Model, selector: Selector) -> Iterator[Finding]:
                     yield Witness(
                         f"a pod of {namespace} reaches {what} at {where}",
                         (Hop(f"a pod of {namespace}", "sends"), Hop(one.rule, f"allows tcp port 80 to {where}")),
-                        f"remove or narrow {one.rule}",
+                        f"select every pod of {namespace} by a policy" if free else f"remove or narrow {one.rule}",
                         packet=Packet(f"pods:{namespace}", target.axis, target.low, both[0][0]),
                     )
                     break
@@ -59,9 +60,11 @@ def _policies(model: Model, selector: Selector) -> Iterator[Finding]:
 def _hops(model: Model) -> Iterator[Finding]:
     """A second layer, which holds for pods whatever their policies say."""
     for place in model.places.values():
-        if place.role != "sandbox" or place.kind not in ("node group", "instance", "auto scaling group"):
+        if place.role != "sandbox" or not place.runs_pods:
             continue
-        if place.metadata_hops is not None and (place.metadata_hops > 1 or not place.metadata_token):
+        if place.opaque:
+            yield place.opaque
+        elif place.metadata_hops is not None and (place.metadata_hops > 1 or not place.metadata_token):
             how = f"hop limit {place.metadata_hops}" if place.metadata_token else "version 1 answers without a token"
             yield Witness(
                 f"pods on {place.name} get answers from instance metadata ({how})",

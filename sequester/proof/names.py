@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 
 from sequester.proof.certificate import Obligation
+from sequester.proof.coredns import coredns, is_aws, vpc_resolvers
 from sequester.proof.decide import Finding, Findings
-from sequester.proof.export import namespaces
-from sequester.proof.facts import mapping
+from sequester.proof.enforcement import unenforced
+from sequester.proof.export import sandbox_namespaces
 from sequester.proof.model import FirewallRule, Model, NameService
-from sequester.proof.netpol import Allowed, egress_of, policies
+from sequester.proof.netpol import Allowed, by_namespace, egress_of, policies
 from sequester.proof.selector import Selector
-from sequester.proof.space import TCP, UDP, intersection, services, show_address, union
+from sequester.proof.space import TCP, UDP, intersection, prefix, services, union
 from sequester.proof.verdict import Hop, Packet, Verdict, Witness
 
 _DNS = union(services(UDP, 53, 53), services(TCP, 53, 53))
+_RESOLVERS = (prefix("169.254.169.253/32"), prefix("fd00:ec2::253/128"))
 _OURS = "AmazonProvidedDNS"
-# Suffixes under which only AWS makes names; anything else that an allow list names can be somebody else's zone.
-_AWS_SUFFIXES = ("amazonaws.com", "api.aws", "ec2.internal", "compute.internal")
 _ASSUMED = (
     "names below AWS's own suffixes answer only with what AWS put there",
     "CoreDNS runs with the configuration of its add-on",
@@ -24,16 +24,21 @@ _ASSUMED = (
 
 def names(model: Model, selector: Selector) -> Verdict:
     findings = Findings()
+    ours = vpc_resolvers(model) | {_OURS}
     for vpc in model.vpcs.values():
         service = model.names.get(vpc.id)
-        findings.take(_vpc(vpc.name, service) if service else iter([f"{vpc.name}: nothing is known of its resolver"]))
+        findings.take(
+            _vpc(vpc.name, service, ours) if service else iter([f"{vpc.name}: nothing is known of its resolver"])
+        )
     findings.take(_pods(model, selector))
-    findings.take(_coredns(model))
+    if sandbox_namespaces(model, selector):
+        findings.take(unenforced(model, "pods of sandboxes can ask for names"))
+    findings.take(coredns(model))
     return findings.verdict("E2", model, selector, _ASSUMED)
 
 
-def _vpc(name: str, service: NameService) -> Iterator[Finding]:
-    foreign = [s for s in service.servers if s != _OURS]
+def _vpc(name: str, service: NameService, ours: frozenset[str]) -> Iterator[Finding]:
+    foreign = [s for s in service.servers if s not in ours]
     if foreign:
         yield _way(
             f"nodes of {name} ask {foreign[0]} for names", service.dhcp_name, f"hands out {', '.join(service.servers)}",
@@ -56,6 +61,8 @@ def _vpc(name: str, service: NameService) -> Iterator[Finding]:
             f"the DNS firewall of {name} lets every query pass when it fails", service.fail_open_name,
             "firewallFailOpen: ENABLED", f"set firewallFailOpen of {service.fail_open_name} to DISABLED",
         )  # fmt: skip
+    elif service.fail_open is None and service.fail_open_name:
+        yield f"{service.fail_open_name}: whether the DNS firewall lets queries pass when it fails is settled elsewhere"
     yield from _firewall(name, service)
 
 
@@ -84,9 +91,7 @@ def _passing(name: str, rule: FirewallRule) -> Iterator[Finding]:
         return
     for domain in rule.domains:
         bare = domain.rstrip(".").removeprefix("*").removeprefix(".").lower()
-        if not any(bare == suffix or bare.endswith(f".{suffix}") for suffix in _AWS_SUFFIXES) or (
-            domain.startswith("*") and bare in ("amazonaws.com", "api.aws")
-        ):
+        if not is_aws(bare) or (domain.startswith("*") and bare in ("amazonaws.com", "api.aws")):
             yield _way(
                 f"nodes of {name} resolve {domain}: a query's name carries data to whoever answers for it", rule.name,
                 f"{rule.action} {domain}", f"remove {domain} from {rule.name}",
@@ -96,86 +101,30 @@ def _passing(name: str, rule: FirewallRule) -> Iterator[Finding]:
 
 
 def _pods(model: Model, selector: Selector) -> Iterator[Finding]:
-    every = policies(model.manifests)
-    for namespace in namespaces(model):
-        if selector.role_of_namespace(namespace) != "sandbox":
-            continue
-        allowed, _ = egress_of(namespace, every)
+    every = by_namespace(policies(model.manifests))
+    for namespace in sandbox_namespaces(model, selector):
+        allowed, free = egress_of(namespace, every)
         hit = next(((one, both) for one in allowed if (both := intersection(one.services, _DNS))), None)
         if hit:
             one, both = hit
+            mend = f"add a NetworkPolicy with podSelector {{}} and policyTypes [Egress] to {namespace}"
             yield Witness(
                 f"a pod of {namespace} can ask for names",
                 (Hop(f"a pod of {namespace}", "sends a query"), Hop(one.rule, "allows port 53")),
-                f"remove or narrow {one.rule}",
-                packet=Packet(f"pods:{namespace}", one.axis, _some_pod(model, one), both[0][0]),
+                mend if free else f"remove or narrow {one.rule}",
+                packet=Packet(f"pods:{namespace}", one.axis, _somebody(model, one), both[0][0]),
             )
         else:
             yield Obligation(f"namespace {namespace}", "no policy lets its pods send a query")
 
 
-def _some_pod(model: Model, one: Allowed) -> int:
-    """An address of the rule; where it names pods, one of the VPC."""
+def _somebody(model: Model, one: Allowed) -> int:
+    """Whom the query goes to: where the rule takes in an address of the VPC, that; else a resolver's; else any."""
     inside = [c.low + 10 for vpc in model.vpcs.values() for c in vpc.cidrs if c.axis == one.axis]
-    return inside[0] if one.pods and inside else one.low
-
-
-def _coredns(model: Model) -> Iterator[Finding]:
-    for name, cluster in model.clusters.items():
-        addons = mapping(cluster.get("addons"), name)
-        if "coredns" not in addons:
-            yield f"{name}: CoreDNS's configuration is not in the plan"
-            continue
-        corefile = str(mapping(addons["coredns"], name).get("corefile") or "")
-        if not corefile:
-            yield _way(
-                f"CoreDNS of {name} forwards every name to its node's resolver",
-                f"{name} coredns",
-                "the default Corefile",
-                "state a corefile that forwards named zones only",
-            )  # fmt: skip
-            continue
-        yield from _zones(name, corefile, _resolvers(model))
-
-
-def _resolvers(model: Model) -> frozenset[str]:
-    """The VPCs' own resolver: the second address of the first block, and the link-local one."""
-    first = [vpc.cidrs[0] for vpc in model.vpcs.values() if vpc.cidrs]
-    return frozenset({"169.254.169.253", *(show_address(p.axis, p.low + 2) for p in first)})
-
-
-def _zones(name: str, corefile: str, resolvers: frozenset[str]) -> Iterator[Finding]:
-    for zones, body in _blocks(corefile):
-        for line in body:
-            words = line.split()
-            if not words or words[0] not in ("forward", "proxy"):
-                continue
-            wide = any(z.split(":")[0].strip(".") == "" for z in zones)
-            strange = [to for to in words[2:] if to not in resolvers]
-            if wide or strange:
-                yield _way(
-                    f"CoreDNS of {name} forwards {zones[0]} to {words[-1]}", f"{name} coredns", line,
-                    "forward AWS's named zones to the VPC's resolver",
-                )  # fmt: skip
-            else:
-                yield Obligation(f"{name} coredns {' '.join(zones)}", "goes to the VPC's resolver")
-
-
-def _blocks(corefile: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Server blocks: their zones, and the lines inside."""
-    zones: list[str] = []
-    body: list[str] = []
-    depth = 0
-    for raw in corefile.splitlines():
-        line = raw.partition("#")[0].strip()
-        opens, closes = line.endswith("{"), line == "}"
-        if depth == 0 and opens:
-            zones, body = line[:-1].replace(",", " ").split(), []
-        elif depth > 0 and not (closes and depth == 1):
-            body.append(line)
-        depth += opens - closes
-        if closes and depth == 0:
-            yield zones, body
+    if one.pods:
+        return (inside or [one.low])[0]
+    near = [*inside, *(p.low for p in _RESOLVERS if p.axis == one.axis)]
+    return next((address for address in near if one.low <= address < one.end), one.low)
 
 
 def _way(summary: str, resource: str, how: str, mend: str, *, absent: bool = False) -> Witness:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from sequester.proof.facts import BadFactError, items, mapping, text
+from sequester.proof.labels import requirements, selects
 from sequester.proof.space import (
     EVERY_SERVICE,
     PROTOCOL_NUMBERS,
@@ -79,6 +80,13 @@ class Allowed:
 def policies(manifests: Iterable[Mapping[str, object]]) -> tuple[Policy, ...]:
     """Every NetworkPolicy among the manifests. Raises BadFactError for one that an API server would refuse."""
     return tuple(policy(m) for m in manifests if is_policy(m))
+
+
+def by_namespace(every: Iterable[Policy]) -> Mapping[str, Sequence[Policy]]:
+    found: dict[str, list[Policy]] = {}
+    for one in every:
+        found.setdefault(one.namespace, []).append(one)
+    return found
 
 
 def is_policy(manifest: Mapping[str, object]) -> bool:
@@ -165,11 +173,11 @@ def _peer(where: str, peer: Mapping[str, object]) -> Block | Pods:
 
 def unselected(selectors: Sequence[Mapping[str, object]]) -> dict[str, str] | None:
     """Labels of a pod that none of these selectors selects; None if every possible pod is selected by one."""
-    if any(not _requirements(s) for s in selectors):
+    if any(not requirements(s) for s in selectors):
         return None
     mentioned: dict[str, set[str | None]] = {}
     for selector in selectors:
-        for key, _, values in _requirements(selector):
+        for key, _, values in requirements(selector):
             # Absent, every value that is spoken of, and one that is not.
             mentioned.setdefault(key, {None, "other"}).update(values)
     total = 1
@@ -187,39 +195,12 @@ def unselected(selectors: Sequence[Mapping[str, object]]) -> dict[str, str] | No
     return None
 
 
-def selects(selector: Mapping[str, object], labels: Mapping[str, str]) -> bool:
-    return all(_holds(operator, labels.get(key), values) for key, operator, values in _requirements(selector))
+def egress_of(namespace: str, every: Mapping[str, Sequence[Policy]]) -> tuple[list[Allowed], str | None]:
+    """What pods of a namespace may send, over all labels, and (or None) the pod that nothing restricts.
 
-
-def _requirements(selector: Mapping[str, object]) -> list[tuple[str, str, tuple[str, ...]]]:
-    out: list[tuple[str, str, tuple[str, ...]]] = [
-        (key, "In", (str(value),)) for key, value in mapping(selector.get("matchLabels"), "matchLabels").items()
-    ]
-    for raw in items(selector.get("matchExpressions"), "matchExpressions"):
-        one = mapping(raw, "matchExpressions")
-        operator = text(one.get("operator"), "operator")
-        if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
-            raise BadFactError(f"label selector: operator {operator} is none of In, NotIn, Exists, DoesNotExist")
-        values = tuple(str(v) for v in items(one.get("values"), "values"))
-        out.append((text(one.get("key"), "key"), operator, values))
-    return out
-
-
-def _holds(operator: str, value: str | None, values: tuple[str, ...]) -> bool:
-    match operator:
-        case "In":
-            return value is not None and value in values
-        case "NotIn":
-            return value is None or value not in values
-        case "Exists":
-            return value is not None
-        case _:
-            return value is None
-
-
-def egress_of(namespace: str, every: Sequence[Policy]) -> tuple[list[Allowed], str | None]:
-    """What pods of a namespace may send, over all labels, and (or None) the pod that nothing restricts."""
-    ours = [p for p in every if p.namespace == namespace and p.egress is not None]
+    `every`: the policies of each namespace.
+    """
+    ours = [p for p in every.get(namespace, ()) if p.egress is not None]
     free = unselected([p.selector for p in ours])
     if free is not None:
         pod = f"a pod of {namespace} with labels {free or '{}'}"

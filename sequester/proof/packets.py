@@ -1,18 +1,19 @@
-"""Claim E1: which packets leave sandbox nodes, sandbox pods and agent pods, and what closes every other one."""
+"""Claim E1: which packets leave sandbox nodes, sandbox pods and agent pods. What closes every other one: tiles.py."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice, pairwise
 
-from sequester.proof.certificate import Certificate, Piece, Question, digest
-from sequester.proof.export import namespaces, packet_facts
+from sequester.proof.certificate import Certificate, Question, digest
+from sequester.proof.enforcement import guards_hold, unenforced
+from sequester.proof.export import namespaces, packet_facts, sandbox_namespaces
 from sequester.proof.facts import BadFactError, mapping
-from sequester.proof.model import Model, Place, Subnet
-from sequester.proof.netpol import Allowed, egress_of, narrowed, policies
-from sequester.proof.reach import Network, Opening, Way
+from sequester.proof.model import Model, Place
+from sequester.proof.netpol import Allowed, Policy, by_namespace, egress_of, narrowed, policies
+from sequester.proof.reach import Network, Opening
+from sequester.proof.relays import Relays
 from sequester.proof.selector import Destination, Selector
 from sequester.proof.space import (
     EVERY_SERVICE,
-    NO_SERVICE,
     Prefix,
     Services,
     difference,
@@ -22,8 +23,8 @@ from sequester.proof.space import (
     show_address,
     show_service,
     union,
-    whole,
 )
+from sequester.proof.tiles import Tiles, tile_pods
 from sequester.proof.verdict import Escapes, Hop, Packet, Proved, Unknown, Verdict, Witness
 
 # Addresses that the node or its hypervisor answers, whatever routes, ACLs and groups say.
@@ -32,6 +33,11 @@ _ASSUMED = (
     "AWS and the VPC CNI do what their documentation says of routes, ACLs, security groups and network policies",
     "the addresses of a prefix list that AWS keeps belong to that service",
 )
+_DOCUMENTED = [(p.axis, p.low) for p in map(prefix, ("203.0.113.1", "198.51.100.1", "2001:db8::1"))]
+# Where a VPC's and a cluster's own addresses are chosen from: RFC 1918, RFC 6598, RFC 4193.
+_PRIVATE = tuple(map(prefix, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
+# After the first certain opening so many more are looked at for one that reads better.
+_MOST_LOOKED_AT = 64
 # A source must say something about the network before the network can be proved closed.
 _NO_FACTS = "nothing was recognised as a sandbox: no compute in a sandbox subnet and no sandbox namespace"
 
@@ -39,22 +45,39 @@ _NO_FACTS = "nothing was recognised as a sandbox: no compute in a sandbox subnet
 def packets(model: Model, selector: Selector) -> Verdict:
     """Escapes if anything is let through that is not declared; Unknown if that hangs on something not in the facts."""
     network = Network(model)
-    reasons = list(model.gaps_for("E1"))
+    relays = Relays(network)
+    reasons = [*model.gaps_for("E1"), *(place.opaque for place in model.places.values() if place.opaque)]
     witnesses: list[Witness] = []
     questions: list[Question] = []
     nodes = [place for place in model.places.values() if place.role in ("sandbox", "agent")]
+    shut: set[object] = set()
+    tiles = Tiles(network)
     for place in nodes:
-        found, doubts = node_witnesses(network, place)
+        # Of places with the same groups on the same paths one is decided, if nothing leaves it.
+        kind = (place.groups, network.paths_of(place))
+        found, doubts = node_witnesses(network, place) if kind not in shut else ([], [])
+        if not found and not doubts:
+            shut.add(kind)
+            doubts = list(relays.of(place))
         witnesses += found
         reasons += doubts
         if not found and not doubts:
-            questions += _node_questions(network, place)
+            questions += tiles.of_node(place)
     try:
+        every = by_namespace(policies(model.manifests))
+        reasons += guards_hold(model)
+        for finding in _enforced(model, selector):
+            (witnesses if isinstance(finding, Witness) else reasons).append(finding)  # pyright: ignore[reportArgumentType]
         for namespace in namespaces(model):
             role = selector.role_of_namespace(namespace)
             if role:
-                found, question = _pods(network, selector, namespace, role)
-                witnesses += found
+                found, question = _pods(network, selector, namespace, role, every)
+                witnesses += [one for one in found if not _perhaps_inside(model, role, one)]
+                reasons += [
+                    f"{one.summary}: whether that is inside of the VPC is not in the facts"
+                    for one in found
+                    if _perhaps_inside(model, role, one)
+                ]
                 questions += question
     except BadFactError as error:
         reasons.append(str(error))
@@ -83,12 +106,13 @@ def node_witnesses(network: Network, place: Place) -> tuple[list[Witness], list[
     """Ways out of one place (the most certain first), and what keeps it from being decided."""
     doubts: list[str] = []
     for egress in (True, False):
-        for opening in network.openings(place, egress=egress):
+        openings = network.openings(place, egress=egress)
+        for opening in openings:
             if opening.certain:
-                return [_node_witness(opening)], []
+                near = chain([opening], (o for o in islice(openings, _MOST_LOOKED_AT) if o.certain))
+                return [_node_witness(next((o for o in near if _documented(o) is not None), opening))], []
             doubts.append(f"{place.name}: {opening.way.doubt or opening.rule}")
-    relays = list(_relays(network, place)) if not doubts else []
-    return [], [*doubts[:3], *relays]
+    return [], doubts[:3]
 
 
 def _node_witness(opening: Opening) -> Witness:
@@ -113,65 +137,44 @@ def _node_witness(opening: Opening) -> Witness:
     )
 
 
+def _documented(opening: Opening) -> int | None:
+    """A documentation address (RFC 5737, RFC 3849) inside of the opening, if there is one: it reads well."""
+    return next((a for axis, a in _DOCUMENTED if axis == opening.way.axis and opening.low <= a < opening.end), None)
+
+
 def _telling(opening: Opening) -> int:
-    """An address of the opening that reads well: a documentation address (RFC 5737, RFC 3849) where one is inside."""
-    for text in ("203.0.113.1", "198.51.100.1", "2001:db8::1"):
-        candidate = prefix(text)
-        if candidate.axis == opening.way.axis and opening.low <= candidate.low < opening.end:
-            return candidate.low
+    found = _documented(opening)
+    if found is not None:
+        return found
     return opening.low if opening.low else min(1, opening.end - 1)
 
 
-def _relays(network: Network, place: Place) -> Iterator[str]:
-    """Places that this one can speak to and that have a way out of their own: what they relay is in no plan."""
-    if place.role != "sandbox":
-        return
-    for other in network.model.places.values():
-        if other.id == place.id or other.role or other.kind == "endpoint":
-            continue
-        if next(network.openings(other), None) and network.admits(place, other):
-            yield f"{place.name} can speak to {other.name}, which has a way out: whether it relays is in no plan"
+def _enforced(model: Model, selector: Selector) -> Iterator[Witness | str]:
+    """Policies stop nothing where nobody enforces them; then pods send whatever their node lets pass."""
+    if spaces := sandbox_namespaces(model, selector):
+        found = unenforced(model, f"pods of {spaces[0]} send to the whole VPC")
+        yield from (one for one in found if isinstance(one, Witness | str))
 
 
-def _node_questions(network: Network, place: Place) -> Iterator[Question]:
-    for key in place.subnets:
-        subnet = network.model.subnets.get(key)
-        if subnet is not None:
-            ways = network.ways(subnet, public=place.public_in(subnet))
-            for axis_set, direction in ((ways, "out"), (tuple(network.answerable(subnet, ways)), "in")):
-                yield Question(f"{direction}:{place.id}:{key}", tuple(_tile(network, subnet, axis_set)))
+def _perhaps_inside(model: Model, role: str, witness: Witness) -> bool:
+    """An agent may reach the VPC and the service range. Without facts of either, a private address may be in them."""
+    packet = witness.packet
+    if role != "agent" or packet is None or (model.vpcs and model.clusters):
+        return False
+    return any(p.axis == packet.axis and p.low <= packet.address < p.end for p in _PRIVATE)
 
 
-def _tile(network: Network, subnet: Subnet, ways: Sequence[Way]) -> Iterator[Piece]:
-    """The whole space: closed by the path outside of the ways, and by the security groups on them."""
-    table = network.model.tables.get(subnet.table)
-    path = f"{table.name if table else subnet.table} and {subnet.acl}: no way leads out"
-    for axis in network.model.axes:
-        here = [way for way in ways if way.axis == axis]
-        end = whole(axis).end
-        at = sorted({0, end, *(way.low for way in here), *(way.end for way in here)})
-        shape: list[tuple[int, int, Services]] = []
-        for low, stop in pairwise(at):
-            open_ = union(*(way.services for way in here if way.low <= low and stop <= way.end))
-            if shape and shape[-1][2] == open_:
-                shape[-1] = (shape[-1][0], stop, open_)
-            else:
-                shape.append((low, stop, open_))
-        for low, stop, open_ in shape:
-            for first, last in difference(EVERY_SERVICE, open_):
-                yield Piece(axis, low, stop, first, last, "path", path)
-            for first, last in open_:
-                yield Piece(axis, low, stop, first, last, "group", "no security group rule")
-
-
-def _pods(network: Network, selector: Selector, namespace: str, role: str) -> tuple[list[Witness], list[Question]]:
+def _pods(
+    network: Network, selector: Selector, namespace: str, role: str, every: Mapping[str, Sequence[Policy]]
+) -> tuple[list[Witness], list[Question]]:
     model = network.model
-    allowed, free = egress_of(namespace, policies(model.manifests))
-    places = [p for p in model.places.values() if p.role == role]
+    allowed, free = egress_of(namespace, every)
+    places = hosts(model, role)
     declared = _declared(model, selector) if role == "agent" else ()
     witnesses: list[Witness] = []
     if role == "sandbox":
-        witnesses += [_unguarded(namespace, place) for place in places if not place.guarded][:1]
+        bare = [place for place in places if place.runs_pods and not place.guarded and not place.opaque]
+        witnesses += [_unguarded(namespace, place) for place in bare][:1]
     for one in allowed:
         for low, end, served in _outside_of(one, declared):
             left = narrowed(one, low, end, served)
@@ -181,7 +184,15 @@ def _pods(network: Network, selector: Selector, namespace: str, role: str) -> tu
                 break
     if witnesses:
         return witnesses, []
-    return [], [Question(f"pods:{namespace}", tuple(_tile_pods(network.model.axes, allowed, declared)))]
+    return [], [Question(f"pods:{namespace}", tuple(tile_pods(network.model.axes, allowed, declared)))]
+
+
+def hosts(model: Model, role: str) -> list[Place]:
+    """Where pods of a role may run, and what their nodes may send by: any node, where none is known to be for them."""
+    own = [p for p in model.places.values() if p.role == role]
+    if any(p.runs_pods for p in own):
+        return own
+    return [*own, *(p for p in model.places.values() if p.is_node_group)]
 
 
 def _declared(model: Model, selector: Selector) -> tuple[Destination, ...]:
@@ -238,11 +249,7 @@ def _carried(
 
 
 def _readable(axis: str, low: int, end: int) -> int:
-    for text in ("203.0.113.1", "2001:db8::1"):
-        candidate = prefix(text)
-        if candidate.axis == axis and low <= candidate.low < end:
-            return candidate.low
-    return low
+    return next((a for on, a in _DOCUMENTED if on == axis and low <= a < end), low)
 
 
 def _pod_witness(
@@ -257,7 +264,7 @@ def _pod_witness(
         else f"remove or narrow {one.rule}"
     )
     return Witness(
-        f"a {role} pod of {namespace} sends {what}",
+        f"{'an' if role == 'agent' else 'a'} {role} pod of {namespace} sends {what}",
         (Hop(free or f"a pod of {namespace}", "sends"), Hop(one.rule, f"allows {what}"), *hops),
         mend,
         absent=free is not None,
@@ -276,31 +283,3 @@ def _unguarded(namespace: str, place: Place) -> Witness:
         f"drop new connections from pod interfaces in {place.name}'s user data, and set DISABLE_POD_V6",
         packet=Packet(f"pods:{namespace}", "node", 0, 6 << 16 | 10250),
     )
-
-
-def _tile_pods(axes: Sequence[str], allowed: Sequence[Allowed], declared: Sequence[Destination]) -> Iterator[Piece]:
-    for axis in axes:
-        here = [a for a in allowed if a.axis == axis]
-        inside = [d for d in declared if d.prefix.axis == axis]
-        end = whole(axis).end
-        at = sorted(
-            {
-                0,
-                end,
-                *(x for a in here for x in (a.low, a.end)),
-                *(x for d in inside for x in (d.prefix.low, d.prefix.end)),
-            }
-        )
-        for low, stop in pairwise(at):
-            sent = union(*(a.services for a in here if a.low <= low and stop <= a.end))
-            fine = union(*(d.services for d in inside if d.prefix.low <= low and stop <= d.prefix.end))
-            pods = union(*(a.services for a in here if a.pods and a.low <= low and stop <= a.end), NO_SERVICE)
-            declared_here = intersection(sent, fine)
-            for stage, part in (
-                ("policy", difference(EVERY_SERVICE, sent)),
-                ("declared", declared_here),
-                ("pods", difference(intersection(sent, pods), declared_here)),
-                ("node", difference(difference(sent, fine), pods)),
-            ):
-                for first, last in part:
-                    yield Piece(axis, low, stop, first, last, stage, "")

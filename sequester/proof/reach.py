@@ -9,9 +9,10 @@ rules costs 100,000 look-ups.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from functools import lru_cache
 
-from sequester.proof.model import Device, GroupRef, ListRef, Model, NaclRule, Place, Route, RouteTable, Subnet, Target
+from sequester.proof.model import Device, GroupRef, ListRef, Model, NaclRule, Place, Route, RouteTable, Subnet
+from sequester.proof.routing import TARGETS, Exit, local_route, longest_prefix, may_win, route_text
 from sequester.proof.space import (
     BITS,
     EVERY_SERVICE,
@@ -26,36 +27,6 @@ from sequester.proof.space import (
 )
 from sequester.proof.verdict import Hop
 
-
-class Exit(Enum):
-    """What a route's target does with a packet."""
-
-    INSIDE = "stays in the VPC, or ends at an endpoint whose policy is E3's matter"
-    PUBLIC = "leaves, if the sender has a public address"
-    LEAVES = "leaves to another network"
-    ONE_WAY = "leaves; nobody can begin from outside"
-    FORWARDS = "goes on by the route table of the device's own subnet"
-    INSPECTS = "goes on likewise, unless the device's own rules stop it"
-    DROPS = "ends here"
-
-
-TARGETS: dict[str, Exit] = {
-    "local": Exit.INSIDE,
-    "gateway-endpoint": Exit.INSIDE,
-    "internet gateway": Exit.PUBLIC,
-    "egress-only internet gateway": Exit.ONE_WAY,
-    "NAT gateway": Exit.FORWARDS,
-    "network interface": Exit.FORWARDS,
-    "firewall or load balancer endpoint": Exit.INSPECTS,
-    "transit gateway": Exit.LEAVES,
-    "VPC peering connection": Exit.LEAVES,
-    "virtual private gateway": Exit.LEAVES,
-    "core network": Exit.LEAVES,
-    "local gateway": Exit.LEAVES,
-    "carrier gateway": Exit.LEAVES,
-    "Oracle database network": Exit.LEAVES,
-    "blackhole": Exit.DROPS,
-}
 # NAT gateways translate IPv6 only within this range (RFC 6052).
 _NAT64 = Prefix("6", 0x0064_FF9B << 96, 96)
 
@@ -89,11 +60,22 @@ class Opening:
     certain: bool
 
 
+Path = tuple[str, str, str, bool, bool]
+"""VPC, table, ACL, whether the sender has a public address, and IPv6."""
+
+
 def touches(peer: Prefix, axis: str, low: int, end: int) -> bool:
     """Whether a rule's prefix may match there. On the axis of a list kept by AWS any public prefix may."""
     if peer.axis == axis:
         return peer.low < end and low < peer.end
     return axis not in BITS and peer.axis in BITS
+
+
+@lru_cache(maxsize=1024)
+def _whole_protocols(those: Services) -> Services:
+    """The other side chooses its port, so a reply goes out if the path takes any service of the protocol."""
+    protocols = {number for low, end in those for number in range(low >> 16, ((end - 1) >> 16) + 1)}
+    return union(tuple((p << 16, (p + 1) << 16) for p in sorted(protocols)))
 
 
 def acl_services(rules: Sequence[NaclRule], axis: str, low: int, end: int) -> Services:
@@ -120,7 +102,9 @@ class Network:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._ways: dict[tuple[str, str, str, bool, bool], tuple[Way, ...]] = {}
+        self._ways: dict[Path, tuple[Way, ...]] = {}
+        self._addresses: dict[str, tuple[Prefix, ...]] = {}
+        self._between: dict[tuple[tuple[str, ...], bool, Prefix], Services] = {}
         self._members: dict[str, list[Place]] = {}
         for place in model.places.values():
             for group in place.groups:
@@ -143,45 +127,56 @@ class Network:
             cidr for key in place.subnets if key in self.model.subnets for cidr in self.model.subnets[key].cidrs
         )
 
+    def path_of(self, subnet: Subnet, *, public: bool) -> Path:
+        """What the ways out of a subnet depend on."""
+        return subnet.vpc, subnet.table, subnet.acl, public, any(cidr.axis == "6" for cidr in subnet.cidrs)
+
+    def paths_of(self, place: Place) -> frozenset[Path]:
+        found = [self.model.subnets[key] for key in place.subnets if key in self.model.subnets]
+        return frozenset(self.path_of(subnet, public=place.public_in(subnet)) for subnet in found)
+
     def ways(self, subnet: Subnet, *, public: bool, seen: frozenset[str] = frozenset()) -> tuple[Way, ...]:
         """The ways out of a subnet, ascending by axis and address; forwarders already in `seen` lead nowhere."""
-        has_v6 = any(cidr.axis == "6" for cidr in subnet.cidrs)
-        key = (subnet.vpc, subnet.table, subnet.acl, public, has_v6)
+        key = self.path_of(subnet, public=public)
         if not seen and key in self._ways:
             return self._ways[key]
         found: list[Way] = []
         table = self.model.tables.get(subnet.table)
         for axis in self.model.axes:
-            if axis == "6" and not has_v6:
+            if axis == "6" and not key[-1]:
                 continue
             for low, end, route in self.routes(table, subnet.vpc, axis) if table else ():
                 for way in self._beyond(route, axis, low, end, public=public, seen=seen):
                     found.extend(self._through_acl(subnet, way))
             if table:
                 found.extend(self._propagated(table, axis))
+                found.extend(self._unlisted(table, axis, public=public, seen=seen))
         result = tuple(sorted(found, key=lambda way: (way.axis, way.low)))
         if not seen:
             self._ways[key] = result
         return result
 
     def routes(self, table: RouteTable, vpc: str, axis: str) -> Iterator[tuple[int, int, Route]]:
-        """The table on one axis by longest prefix: disjoint ascending ranges, each with the route that wins."""
+        """The table on one axis by longest prefix: ascending ranges, each with a route that may win there."""
         own = self.model.vpcs.get(vpc)
-        entries: dict[Prefix, Route] = {}
-        for route in sorted(table.routes, key=_claim_on_lists) if axis not in BITS else table.routes:
+        entries: dict[Prefix, list[Route]] = {}
+        # On the axis of a list that AWS keeps, a route for the list itself is narrower than any other.
+        for route in [r for r in table.routes if r.destination == ListRef(axis)] or table.routes:
             for destination in self._destinations(route, axis):
-                entries.setdefault(destination, route)
+                entries.setdefault(destination, []).append(route)
         for cidr in own.cidrs if own else ():
             if cidr.axis == axis:
-                entries.setdefault(cidr, _local(own.name if own else vpc, cidr))
-        return _longest_prefix(axis, entries)
+                entries.setdefault(cidr, [local_route(own.name if own else vpc, cidr)])
+        for low, end, routes in longest_prefix(axis, entries):
+            for route in may_win(routes):
+                yield low, end, route
 
     def _destinations(self, route: Route, axis: str) -> Iterable[Prefix]:
         match route.destination:
             case Prefix() as prefix:
                 if prefix.axis == axis:
                     return (prefix,)
-                # Any public route may carry a list's addresses; one for the list itself is entered first and wins.
+                # Any public route may carry a list's addresses.
                 return (whole(axis),) if axis not in BITS and prefix.axis in BITS else ()
             case ListRef(id=key):
                 if key == axis:
@@ -268,9 +263,8 @@ class Network:
 
     def _through_groups(self, place: Place, ways: Sequence[Way]) -> Iterator[Way]:
         for way in ways:
-            passing = union(*(o.services for o in self._openings(place, (way,), egress=True)))
-            if passing:
-                yield replace(way, services=passing)
+            for o in self._openings(place, (way,), egress=True):
+                yield replace(way, low=o.low, end=o.end, services=o.services, certain=o.certain)
 
     def _propagated(self, table: RouteTable, axis: str) -> Iterator[Way]:
         for gateway in table.propagating:
@@ -278,18 +272,27 @@ class Network:
             hop = Hop(table.name, f"propagates routes of {gateway}")
             yield Way(axis, 0, 1 << BITS.get(axis, 0), EVERY_SERVICE, (hop,), inbound=True, certain=False, doubt=doubt)
 
+    def _unlisted(self, table: RouteTable, axis: str, *, public: bool, seen: frozenset[str]) -> Iterator[Way]:
+        """Routes for prefix lists that are not in the facts: their entries may be anything."""
+        for route in table.routes:
+            key = route.destination.id if isinstance(route.destination, ListRef) else axis
+            if key not in self.model.lists and key != axis:
+                doubt = f"{route.name} is for prefix list {key}, whose entries are not in the facts"
+                for way in self._beyond(route, axis, 0, whole(axis).end, public=public, seen=seen):
+                    yield replace(way, certain=False, doubt=doubt)
+
     def openings(self, place: Place, *, egress: bool = True) -> Iterator[Opening]:
         """Everything that leaves the VPC from a place, or (`egress` false) can begin outside and be answered."""
-        done: set[tuple[str, str, str, bool, bool]] = set()
+        done: set[Path] = set()
         for key in place.subnets:
             subnet = self.model.subnets.get(key)
             if subnet is None:
                 continue
             public = place.public_in(subnet)
-            shape = (subnet.vpc, subnet.table, subnet.acl, public, any(c.axis == "6" for c in subnet.cidrs))
-            if shape in done:
+            path = self.path_of(subnet, public=public)
+            if path in done:
                 continue
-            done.add(shape)
+            done.add(path)
             ways = self.ways(subnet, public=public)
             if not egress:
                 ways = tuple(self.answerable(subnet, ways))
@@ -301,9 +304,7 @@ class Network:
         for way in ways:
             if not way.inbound:
                 continue
-            # The other side chooses its port, so a reply goes out if the path takes any service of the protocol.
-            protocols = {number for low, end in way.services for number in range(low >> 16, ((end - 1) >> 16) + 1)}
-            answered: Services = union(tuple((p << 16, (p + 1) << 16) for p in sorted(protocols)))
+            answered = _whole_protocols(way.services)
             for low, end in spans(way.axis, (rule.peer for rule in rules)):
                 start, stop = max(low, way.low), min(end, way.end)
                 if start < stop:
@@ -367,57 +368,32 @@ class Network:
             case GroupRef(id=key):
                 if key not in self.model.groups:
                     return tuple(map(whole, self.model.axes))
-                return tuple(cidr for place in self.members(key) for cidr in self.addresses(place))
+                if key not in self._addresses:
+                    every = (cidr for place in self.members(key) for cidr in self.addresses(place))
+                    self._addresses[key] = tuple(dict.fromkeys(every))
+                return self._addresses[key]
 
     def admits(self, sender: Place, receiver: Place) -> Services:
-        """The services with which one place of the VPC can begin towards another: both ACLs, both sets of groups."""
+        """The services with which one place of the VPC may begin towards another, by both sets of groups.
+
+        ACLs are left out: they do not filter inside of a subnet, and leaving them out can only admit too much.
+        """
         out = NO_SERVICE
         for target in self.addresses(receiver):
-            leaving = union(*(s for _, peer, s, _ in self.group_rules(sender, egress=True) if peer.overlaps(target)))
-            for source in self.addresses(sender):
-                entering = union(
-                    *(s for _, peer, s, _ in self.group_rules(receiver, egress=False) if peer.overlaps(source))
-                )
-                passing = intersection(leaving, entering)
+            leaving = self._passing(sender, target, egress=True)
+            for source in self.addresses(sender) if leaving else ():
+                passing = intersection(leaving, self._passing(receiver, source, egress=False))
                 if passing:
                     out = union(out, passing)
         return out
 
+    def _passing(self, place: Place, other: Prefix, *, egress: bool) -> Services:
+        key = (place.groups, egress, other)
+        if key not in self._between:
+            rules = self.group_rules(place, egress=egress)
+            self._between[key] = union(*(served for _, peer, served, _ in rules if peer.overlaps(other)))
+        return self._between[key]
+
 
 def public_in(device: Device | Place, subnet: Subnet) -> bool:
     return device.public_in(subnet) if isinstance(device, Place) else device.public
-
-
-def route_text(route: Route) -> str:
-    return route.destination.id if isinstance(route.destination, ListRef) else str(route.destination)
-
-
-def _claim_on_lists(route: Route) -> tuple[bool, bool]:
-    """Who wins on the axis of a list: a route for the list itself, else whichever leads out."""
-    inside = TARGETS.get(route.target.kind) in (Exit.INSIDE, Exit.DROPS)
-    return not isinstance(route.destination, ListRef), inside
-
-
-def _local(name: str, cidr: Prefix) -> Route:
-    return Route(f"{name} local", cidr, Target("local", "local"))
-
-
-def _longest_prefix(axis: str, entries: dict[Prefix, Route]) -> Iterator[tuple[int, int, Route]]:
-    """One sweep with a stack: prefixes nest or are disjoint, so the innermost open one wins."""
-    open_: list[tuple[int, Route]] = []
-    at = 0
-    for prefix, route in sorted(entries.items(), key=lambda item: (item[0].low, -item[0].end)):
-        while open_ and open_[-1][0] <= prefix.low:
-            end, winner = open_.pop()
-            if at < end:
-                yield at, end, winner
-                at = end
-        if open_ and at < prefix.low:
-            yield at, prefix.low, open_[-1][1]
-        at = max(at, prefix.low)
-        open_.append((prefix.end, route))
-    while open_:
-        end, winner = open_.pop()
-        if at < end:
-            yield at, end, winner
-            at = end

@@ -3,22 +3,26 @@
 from collections.abc import Mapping
 
 from rich.console import Group
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from rich.tree import Tree
 
 from sequester.proof.model import CLAIMS
-from sequester.proof.render import lines, state
+from sequester.proof.render import NOTHING, Excused, excused, lines, state
 from sequester.proof.verdict import Escapes, Proved, Verdict, Witness
 
 _COLOURS = {"proved": "green", "escapes": "bold red", "unknown": "yellow"}
 
 
-def as_table(verdicts: Mapping[str, Verdict]) -> Group:
-    table = Table("claim", "what", "verdict", "why", title="sequester prove", title_justify="left")
+def as_table(verdicts: Mapping[str, Verdict], by: Excused = NOTHING) -> Group:
+    # A name that is cut off cannot be looked up: it goes on in the next line.
+    why = Column("why", overflow="fold")
+    table = Table("claim", "what", "verdict", why, title="sequester prove", title_justify="left")
     for claim, verdict in verdicts.items():
-        table.add_row(claim, CLAIMS[claim], Text(state(verdict), _COLOURS[state(verdict)]), _why(verdict))
-    return Group(table, *(_tree(claim, v.witness) for claim, v in verdicts.items() if isinstance(v, Escapes)))
+        accepted = excused(claim, verdict, by)
+        said = Text("accepted", "yellow") if accepted else Text(state(verdict), _COLOURS[state(verdict)])
+        table.add_row(claim, CLAIMS[claim], said, Text("\n".join(accepted)) if accepted else _why(verdict))
+    return Group(table, *(way_out(claim, v.witness) for claim, v in verdicts.items() if isinstance(v, Escapes)))
 
 
 def _why(verdict: Verdict) -> Text:
@@ -29,7 +33,7 @@ def _why(verdict: Verdict) -> Text:
     return Text("\n".join(lines(verdict)[:3]))
 
 
-def _tree(claim: str, witness: Witness) -> Tree:
+def way_out(claim: str, witness: Witness) -> Tree:
     tree = Tree(Text(f"{claim}: {witness.summary}", "bold red"))
     branch = tree
     for hop in witness.hops:

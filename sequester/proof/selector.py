@@ -35,6 +35,8 @@ class Selector:
     agent_destinations: tuple[Destination, ...] = (POD_IDENTITY,)
     trusted_accounts: tuple[str, ...] = ()
     """Accounts beside our own that requests may go to; each exception is an assumption of the proof."""
+    reviewed: tuple[str, ...] = ()
+    """Types and kinds (`aws:service/*`, `example.com/*/Kind`) that someone looked at: each is an assumption."""
 
     def role_of_subnet(self, *names: str) -> str:
         """``sandbox``, ``agent`` or ``""``. A subnet that matches both is a sandbox's."""

@@ -5,14 +5,18 @@ Every decision is taken for the one address and the one service of the packet, i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, product
 
 from sequester.proof.facts import items, mapping
+from sequester.proof.labels import selects
 from sequester.proof.model import ListRef, Model, NaclRule, Peer, Place, Route, Subnet, Target
-from sequester.proof.netpol import Block, Policy, policies, selects
+from sequester.proof.netpol import Block, Policy, policies
 from sequester.proof.space import BITS, Prefix, prefix
 from sequester.proof.verdict import Packet
 
 _MOST_HOPS = 16
+_MOST_PODS = 50_000
+_STAYS = {"local", "gateway-endpoint", "blackhole"}
 _OUTSIDE = {
     "transit gateway",
     "VPC peering connection",
@@ -45,13 +49,16 @@ def simulate(model: Model, packet: Packet) -> Trace:
 
 def _from_pod(model: Model, packet: Packet, namespace: str, steps: list[str]) -> bool:
     role = {p.role for p in model.places.values()}
-    hosts = [p for p in model.places.values() if p.role == ("agent" if namespace.endswith("-agent") else "sandbox")]
+    nodes = [p for p in model.places.values() if p.is_node_group]
+    wanted = "agent" if namespace.endswith("-agent") else "sandbox"
+    hosts = [p for p in model.places.values() if p.role == wanted]
+    hosts += [] if any(p.runs_pods for p in hosts) else nodes
     if packet.axis == "node":
-        unguarded = [p.name for p in hosts if not p.guarded]
+        unguarded = [p.name for p in hosts if p.runs_pods and not p.guarded]
         steps.append(f"own node: {'delivered at ' + unguarded[0] if unguarded else 'dropped'}")
         return bool(unguarded)
     candidates = _labels_to_try(namespace, policies(model.manifests))
-    labels = next((one for one in candidates if _policy_lets(model, namespace, one, packet)), None)
+    labels = next((one for one in candidates if policy_lets(model, namespace, one, packet)), None)
     steps.append(
         f"network policy: {'denies every pod of ' + namespace if labels is None else f'lets pods with {labels}'}"
     )
@@ -72,21 +79,23 @@ def _from_pod(model: Model, packet: Packet, namespace: str, steps: list[str]) ->
 
 
 def _labels_to_try(namespace: str, every: tuple[Policy, ...]) -> Iterator[dict[str, str]]:
-    """No labels, and for each policy labels that satisfy it."""
-    yield {}
+    """Pods with every mix of the labels that selectors speak of: absent, each value, and one that none speaks of."""
+    spoken: dict[str, list[str | None]] = {}
     for one in every:
         if one.namespace != namespace:
             continue
-        labels = {str(k): str(v) for k, v in mapping(one.selector.get("matchLabels"), "labels").items()}
+        for key, value in mapping(one.selector.get("matchLabels"), "labels").items():
+            spoken.setdefault(key, [None, "other"]).append(str(value))
         for raw in items(one.selector.get("matchExpressions"), "labels"):
             wanted = mapping(raw, "labels")
-            if wanted.get("operator") in ("In", "Exists"):
-                labels[str(wanted.get("key"))] = str(next(iter(items(wanted.get("values"), "labels")), "x"))
-        yield labels
-    yield {"other": "other"}
+            values = spoken.setdefault(str(wanted.get("key")), [None, "other"])
+            values += map(str, items(wanted.get("values"), "labels"))
+    for mix in islice(product(*(dict.fromkeys(values) for values in spoken.values())), _MOST_PODS):
+        yield {key: value for key, value in zip(spoken, mix, strict=True) if value is not None}
 
 
-def _policy_lets(model: Model, namespace: str, labels: dict[str, str], packet: Packet) -> bool:
+def policy_lets(model: Model, namespace: str, labels: dict[str, str], packet: Packet) -> bool:
+    """Whether the network policies of a namespace let a pod with these labels send a packet."""
     governing = [
         p
         for p in policies(model.manifests)
@@ -130,20 +139,24 @@ def _in_vpc(model: Model, axis: str, address: int) -> bool:
 def _from_place(model: Model, packet: Packet, place: Place, subnet: Subnet, steps: list[str]) -> bool:
     """Security group, then ACL, then routes; for an inbound witness the first packet's way in is judged as well."""
     if packet.inbound:
-        if not _group_lets(model, place, packet, egress=False):
+        if not _group_lets(model, place, packet.axis, packet.address, packet.service, egress=False):
             steps.append(f"{place.name}: no security group rule lets it in")
             return False
         if not _acl_lets(model, subnet, packet.axis, packet.address, packet.service, egress=False):
             steps.append(f"{subnet.name}: the ACL keeps it out")
             return False
         protocol = packet.service >> 16
-        # The other side may use any port, so any reply port that gets out will do.
-        replies = [protocol << 16 | port for port in (443, 1024, 32768, 65535, 0, 80, 53)]
+        # The other side may use any port, so any reply port that gets out will do: one at each boundary of the ACLs and
+        # of the groups, which a device that forwards the reply has as well.
+        every = (*model.nacls.values(), *model.groups.values())
+        edges = {e for one in every for r in one.rules for low, end in r.services for e in (low, end - 1)}
+        replies = [protocol << 16, protocol << 16 | 0xFFFF, *(edge for edge in edges if edge >> 16 == protocol)]
+        public = place.public_in(subnet)
         return any(
-            _leaves(model, packet.axis, packet.address, s, subnet, steps, public=place.public_in(subnet))
+            _leaves(model, packet.axis, packet.address, s, subnet, steps, public=public, answering=True)
             for s in replies
         )
-    if not _group_lets(model, place, packet, egress=True):
+    if not _group_lets(model, place, packet.axis, packet.address, packet.service, egress=True):
         steps.append(f"{place.name}: no security group rule lets it out")
         return False
     public = place.public_in(subnet)
@@ -151,9 +164,13 @@ def _from_place(model: Model, packet: Packet, place: Place, subnet: Subnet, step
 
 
 def _leaves(
-    model: Model, axis: str, address: int, service: int, subnet: Subnet, steps: list[str], *, public: bool
-) -> bool:
-    """Follow routes from subnet to subnet until the packet is outside or stopped."""
+    model: Model, axis: str, address: int, service: int, subnet: Subnet, steps: list[str], *, public: bool,
+    answering: bool = False,
+) -> bool:  # fmt: skip
+    """Follow routes from subnet to subnet until the packet is outside or stopped.
+
+    answering: somebody began by the way on which this goes back, which no NAT and no egress-only gateway allows.
+    """
     at, visited = [(subnet, public, axis, address)], 0
     while at and visited < _MOST_HOPS:
         here, has_public, on, to = at.pop()
@@ -161,26 +178,35 @@ def _leaves(
         if not _acl_lets(model, here, on, to, service, egress=True):
             steps.append(f"{here.name}: the ACL drops it")
             continue
-        route = _route(model, here, on, to)
-        if route is None:
+        routes = _routes(model, here, on, to)
+        if not routes:
             steps.append(f"{here.name}: no route")
-            continue
-        kind = route.target.kind
-        steps.append(f"{here.name}: {route.name} → {kind} {route.target.id}")
-        if kind in _OUTSIDE or (kind == "internet gateway" and (has_public or on == "6")):
-            return True
-        if kind == "egress-only internet gateway" and on != "4":
-            return True
-        for next_subnet, next_public, forwards, is_nat in _next(model, route.target.id):
-            if not forwards:
+        for route in routes:
+            kind = route.target.kind
+            steps.append(f"{here.name}: {route.name} → {kind} {route.target.id}")
+            if kind in _OUTSIDE or (kind == "internet gateway" and (has_public or on == "6")):
+                return True
+            if kind == "egress-only internet gateway" and on != "4" and not answering:
+                return True
+            forwarder = model.places.get(route.target.id)
+            if forwarder is not None and not _group_lets(model, forwarder, on, to, service, egress=True):
+                steps.append(f"{forwarder.name}: no security group rule lets it on")
                 continue
-            next_public = next_public if is_nat else has_public or next_public
-            if is_nat and on == "6":
-                if to >> 32 == 0x64FF9B << 64:
-                    at.append((next_subnet, next_public, "4", to & 0xFFFF_FFFF))
-                continue
-            at.append((next_subnet, next_public, on, to))
+            at += _onward(model, route.target.id, on, to, public=has_public, answering=answering)
     return False
+
+
+def _onward(
+    model: Model, target: str, on: str, to: int, *, public: bool, answering: bool
+) -> Iterator[tuple[Subnet, bool, str, int]]:
+    for subnet, shown, forwards, is_nat in _next(model, target):
+        if not forwards or (answering and is_nat):
+            continue
+        if is_nat and on == "6":
+            if to >> 32 == 0x64FF9B << 64:
+                yield subnet, shown, "4", to & 0xFFFF_FFFF
+        else:
+            yield subnet, shown if is_nat else public or shown, on, to
 
 
 def _next(model: Model, target: str) -> Iterator[tuple[Subnet, bool, bool, bool]]:
@@ -196,19 +222,21 @@ def _next(model: Model, target: str) -> Iterator[tuple[Subnet, bool, bool, bool]
                 yield model.subnets[key], place.public_in(model.subnets[key]), place.forwards, False
 
 
-def _route(model: Model, subnet: Subnet, axis: str, address: int) -> Route | None:
+def _routes(model: Model, subnet: Subnet, axis: str, address: int) -> list[Route]:
+    """The narrowest; of those that are as narrow, each that leads out may be the one that AWS takes."""
     if axis == "6" and not any(c.axis == "6" for c in subnet.cidrs):
-        return None
-    best: tuple[int, Route] | None = None
-    for cidr in model.vpcs[subnet.vpc].cidrs:
-        if cidr.axis == axis and address in cidr:
-            best = (cidr.length, Route("local", cidr, Target("local", "local")))
+        return []
+    matching = [
+        (cidr.length, Route("local", cidr, Target("local", "local")))
+        for cidr in model.vpcs[subnet.vpc].cidrs
+        if cidr.axis == axis and address in cidr
+    ]
     table = model.tables.get(subnet.table)
     for route in table.routes if table else ():
-        for length in _match_lengths(model, route.destination, axis, address):
-            if best is None or length > best[0]:
-                best = (length, route)
-    return best[1] if best else None
+        matching += [(length, route) for length in _match_lengths(model, route.destination, axis, address)]
+    longest = max((length for length, _ in matching), default=0)
+    narrowest = [route for length, route in matching if length == longest]
+    return [route for route in narrowest if route.target.kind not in _STAYS] or narrowest[:1]
 
 
 def _match_lengths(model: Model, destination: Prefix | ListRef, axis: str, address: int) -> Iterator[int]:
@@ -242,14 +270,14 @@ def _acl_lets(model: Model, subnet: Subnet, axis: str, address: int, service: in
     return False
 
 
-def _group_lets(model: Model, place: Place, packet: Packet, *, egress: bool) -> bool:
+def _group_lets(model: Model, place: Place, axis: str, address: int, service: int, *, egress: bool) -> bool:
     for key in place.groups:
         group = model.groups.get(key)
         if group is None:
             return True
         for rule in group.rules:
-            served = rule.egress is egress and any(low <= packet.service < end for low, end in rule.services)
-            if served and _peer_has(model, rule.peer, packet.axis, packet.address):
+            served = rule.egress is egress and any(low <= service < end for low, end in rule.services)
+            if served and _peer_has(model, rule.peer, axis, address):
                 return True
     return False
 

@@ -6,7 +6,8 @@ or ICMP type × 256 + code, in the low 16. So TCP 443 is ``6 << 16 | 443``, "eve
 kind is a rectangle: a prefix times a range of services. Prefixes are laminar: two of them nest or are disjoint.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from itertools import pairwise
@@ -198,6 +199,26 @@ def spans(axis: str, prefixes: Iterable[Prefix]) -> Iterator[tuple[int, int]]:
     """The axis cut at every boundary of the prefixes."""
     at = cuts(axis, prefixes)
     return pairwise(at)
+
+
+def covered(at: Sequence[int], those: Iterable[tuple[int, int, Services]]) -> Iterator[tuple[int, int, Services]]:
+    """Between each two of the ascending cuts, the union of the services of the ranges that cover it.
+
+    Every end of a range is among the cuts. Of equal sets of services that are open at once only one is looked at.
+    """
+    opened: dict[int, list[Services]] = {}
+    closed: dict[int, list[Services]] = {}
+    for low, end, served in those:
+        opened.setdefault(low, []).append(served)
+        closed.setdefault(end, []).append(served)
+    open_: Counter[Services] = Counter()
+    here = NO_SERVICE
+    for low, end in pairwise(at):
+        if low in opened or low in closed:
+            open_ += Counter(opened.get(low, ()))
+            open_ -= Counter(closed.get(low, ()))
+            here = union(*open_)
+        yield low, end, here
 
 
 def subtract(axis: str, low: int, end: int, holes: Iterable[Prefix]) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,8 @@
 >>> findings = check(observed)          # empty: every control holds
 """
 
-from sequester.readback.controls import CONTROLS, Control, Finding, check
+from sequester.readback.control import Control, Finding
+from sequester.readback.controls import CONTROLS, check
 from sequester.readback.observe import NotFoundError, observe
 from sequester.readback.seen import Layout, Observed
 

@@ -3,7 +3,7 @@
 import base64
 import email
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -12,10 +12,11 @@ from infra.agents import agent_role
 from infra.door import ALIAS
 from infra.labels import POOL_LABEL, SANDBOX_TAINT, agent_namespace
 from infra.noderoles import POOLS, node_role
+from infra.rbac import RESPONDER_GROUP
 from infra.settings import Settings
 from infra.settings.addresses import Tier
 from infra.userdata import POD_RULES
-from sequester.readback.controls import Mistakes
+from sequester.readback.control import Control, Finding, Mistakes, judge
 from sequester.readback.observe import Client, Layout
 
 # What would let root on a node open a way of its own: make, attach or regroup interfaces, become someone else.
@@ -62,7 +63,8 @@ class ClusterSeen:
     managed_policies: Mapping[str, Sequence[str]]
     trusts: Mapping[str, Sequence[Mapping[str, Any]]]
     identities: Sequence[Mapping[str, Any]]
-    admins: Sequence[str]
+    access: Mapping[str, Sequence[str]]
+    """Access entries: who, and which Kubernetes groups and access policies it has."""
     repositories: Sequence[Mapping[str, Any]]
     layout: Layout
     settings: Settings
@@ -98,11 +100,17 @@ def observe_cluster(client: Client, settings: Settings) -> ClusterSeen:
             for role in roles
         },
         identities=identities,
-        admins=eks.list_access_entries(**here)["accessEntries"],
+        access={arn: _access(eks, here, arn) for arn in eks.list_access_entries(**here)["accessEntries"]},
         repositories=client("ecr").describe_repositories()["repositories"],
         layout=layout,
         settings=settings,
     )
+
+
+def _access(eks: Any, here: Mapping[str, str], arn: str) -> list[str]:
+    entry = eks.describe_access_entry(**here, principalArn=arn)["accessEntry"]
+    policies = eks.list_associated_access_policies(**here, principalArn=arn).get("associatedAccessPolicies", [])
+    return [*entry.get("kubernetesGroups", []), *(policy["policyArn"] for policy in policies)]
 
 
 def _pool(client: Client, layout: Layout, group: Mapping[str, Any]) -> PoolSeen:
@@ -128,31 +136,9 @@ def _listed(value: Any) -> list[Any]:
     return cast(list[Any], value) if isinstance(value, list) else [value]
 
 
-@dataclass(frozen=True)
-class ClusterControl:
-    """One control of the cluster. id: stable, for reports and tests."""
-
-    id: str
-    protects: str
-    claim: str
-    mistakes: Callable[[ClusterSeen], Mistakes]
-
-
-@dataclass(frozen=True)
-class ClusterFinding:
-    """A control that does not hold, and where."""
-
-    control: ClusterControl
-    resource: str
-    said: str
-
-    def __str__(self) -> str:
-        return f"{self.control.id} ({self.control.claim}): {self.resource}: {self.said}"
-
-
-def check_cluster(seen: ClusterSeen) -> list[ClusterFinding]:
+def check_cluster(seen: ClusterSeen) -> list[Finding]:
     """Every way in which the cluster is not as designed; empty if it is."""
-    return [ClusterFinding(c, resource, said) for c in CLUSTER_CONTROLS for resource, said in c.mistakes(seen)]
+    return judge(CLUSTER_CONTROLS, seen)
 
 
 def _private(seen: ClusterSeen) -> Mistakes:
@@ -182,8 +168,11 @@ def _admins(seen: ClusterSeen) -> Mistakes:
         yield seen.cluster["name"], "the aws-auth ConfigMap can still grant access"
     if access.get("bootstrapClusterCreatorAdminPermissions"):
         yield seen.cluster["name"], "whoever created it is admin for ever"
-    for arn in sorted(set(seen.admins) - set(seen.settings.cluster.admins)):
+    responder = seen.layout.names.role_arn("responder-inside")
+    for arn in sorted(set(seen.access) - set(seen.settings.cluster.admins) - {responder}):
         yield arn, "has an access entry that no setting names"
+    for right in sorted(set(seen.access.get(responder, ())) - {RESPONDER_GROUP}):
+        yield responder, f"has {right} on the cluster, beside what quarantine needs"
 
 
 def _pools_of(seen: ClusterSeen) -> Iterator[tuple[str, str, PoolSeen]]:
@@ -351,21 +340,21 @@ def _allowed(statements: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 CLUSTER_CONTROLS: Final = (
-    ClusterControl("api-private", "the API server is reached from inside the VPC only", "E1", _private),
-    ClusterControl("secrets-encrypted", "Kubernetes secrets are encrypted by a key of the stack", "E4", _encrypted),
-    ClusterControl("control-plane-logged", "every log of the control plane is on", "E8", _logged),
-    ClusterControl("admins-named", "only named roles administer the cluster", "E4", _admins),
-    ClusterControl("pools-apart", "each pool has its own subnets, security group and role", "E1", _placed),
-    ClusterControl("sandbox-taint", "nothing but sandboxes is placed on sandbox nodes", "E5", _tainted),
-    ClusterControl("metadata-shut", "instance metadata is out of reach of pods", "E6", _metadata),
-    ClusterControl("machines-shut", "nodes have no key, no public address and encrypted disks", "E1", _machines),
-    ClusterControl("node-drops", "sandbox nodes drop what pods send, and do not join without", "E1", _user_data),
-    ClusterControl("policy-strict", "network policy holds from a pod's first packet, and is logged", "E1", _cni),
-    ClusterControl("names-listed", "pods resolve listed names only", "E2", _names),
-    ClusterControl("addons-pinned", "add-ons are at pinned versions", "E5", _pinned),
-    ClusterControl("node-rights", "root on a node cannot change the network or become someone", "E4", _node_rights),
-    ClusterControl("node-logs", "a node writes to its own log streams only", "E8", _node_logs),
-    ClusterControl("agent-rights", "an agent opens its own door only, from inside only", "E7", _agents),
-    ClusterControl("identities", "agents have an identity, sandboxes have none", "E4", _identities),
-    ClusterControl("registry-fixed", "what a digest names in the registry is what was scanned", "E5", _registry),
+    Control("api-private", "the API server is reached from inside the VPC only", "E1", _private),
+    Control("secrets-encrypted", "Kubernetes secrets are encrypted by a key of the stack", "E4", _encrypted),
+    Control("control-plane-logged", "every log of the control plane is on", "E8", _logged),
+    Control("admins-named", "only named roles administer the cluster", "E4", _admins),
+    Control("pools-apart", "each pool has its own subnets, security group and role", "E1", _placed),
+    Control("sandbox-taint", "nothing but sandboxes is placed on sandbox nodes", "E5", _tainted),
+    Control("metadata-shut", "instance metadata is out of reach of pods", "E6", _metadata),
+    Control("machines-shut", "nodes have no key, no public address and encrypted disks", "E1", _machines),
+    Control("node-drops", "sandbox nodes drop what pods send, and do not join without", "E1", _user_data),
+    Control("policy-strict", "network policy holds from a pod's first packet, and is logged", "E1", _cni),
+    Control("pod-names-listed", "pods resolve listed names only", "E2", _names),
+    Control("addons-pinned", "add-ons are at pinned versions", "E5", _pinned),
+    Control("node-rights", "root on a node cannot change the network or become someone", "E4", _node_rights),
+    Control("node-logs", "a node writes to its own log streams only", "E8", _node_logs),
+    Control("agent-rights", "an agent opens its own door only, from inside only", "E7", _agents),
+    Control("identities", "agents have an identity, sandboxes have none", "E4", _identities),
+    Control("registry-fixed", "what a digest names in the registry is what was scanned", "E5", _registry),
 )

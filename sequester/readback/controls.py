@@ -4,16 +4,13 @@ The README's list of what is protected, `sequester demo` and the mutation tests 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, Final, cast
 
 from infra.settings.addresses import ENDPOINT_BLOCK_OF, Tier, endpoint_block
 from sequester.readback import acl
+from sequester.readback.control import Control, Finding, Mistakes, judge
 from sequester.readback.seen import EndpointSeen, GroupSeen, Observed
-
-Mistakes = Iterable[tuple[str, str]]
-"""(id of the resource, what is wrong with it)."""
 
 NEEDED_FLOW_FIELDS: Final = frozenset(
     {"action", "instance-id", "subnet-id", "tcp-flags", "flow-direction", "traffic-path"}
@@ -23,31 +20,9 @@ NEEDED_FLOW_FIELDS: Final = frozenset(
 LEAST_RETENTION_DAYS: Final = 30
 
 
-@dataclass(frozen=True)
-class Control:
-    """One control. id: stable, for reports and tests."""
-
-    id: str
-    protects: str
-    claim: str
-    mistakes: Callable[[Observed], Mistakes]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A control that does not hold, and where."""
-
-    control: Control
-    resource: str
-    said: str
-
-    def __str__(self) -> str:
-        return f"{self.control.id} ({self.control.claim}): {self.resource}: {self.said}"
-
-
 def check(observed: Observed) -> list[Finding]:
     """Every way in which the network is not as designed; empty if it is."""
-    return [Finding(c, resource, said) for c in CONTROLS for resource, said in c.mistakes(observed)]
+    return judge(CONTROLS, observed)
 
 
 def _no(kind: str) -> Callable[[Observed], Mistakes]:
@@ -167,6 +142,7 @@ _FLOWS: Final[Mapping[str, Sequence[str]]] = {
         "out s3 tcp 443",
     ),
     "control": (
+        "in responder tcp 443",
         "in sandbox-node tcp 443",
         "in system-node tcp 443",
         "out sandbox-node tcp 10250",
@@ -174,6 +150,8 @@ _FLOWS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "sandbox-endpoint": ("in sandbox-node tcp 443", "in system-node tcp 443"),
     "system-endpoint": ("in system-node tcp 443",),
+    "responder": ("out control tcp 443",),
+    "quarantine": (),
 }
 """The design's picture, written out a second time on purpose: the program's own table would agree with itself."""
 

@@ -16,6 +16,7 @@ from sequester.sandbox.task import Limits
 
 ROOT = Path("/sys/fs/cgroup")
 REMOVE_SECONDS = 5.0
+CHILD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -117,29 +118,46 @@ class Cgroup:
     def __init__(self, where: Parents, name: str) -> None:
         self.version = where.version
         self._files = VERSIONS[where.version]
-        self._memory = where.memory / name
+        self.memory = where.memory / name
         self._processes = where.processes / name
         self._directories = tuple(directory / name for directory in where.directories)
-        for directory in self._directories:
-            directory.mkdir()
+        try:
+            for directory in self._directories:
+                directory.mkdir()
+        except OSError:
+            self.remove()
+            raise
 
     def limit(self, limits: Limits) -> None:
         """OSError when the kernel does not take a limit."""
-        (self._memory / self._files.memory).write_text(str(limits.memory_bytes))
-        swap = self._memory / self._files.swap
+        (self.memory / self._files.memory).write_text(str(limits.memory_bytes))
+        swap = self.memory / self._files.swap
         if swap.exists():
             swap.write_text(self._files.swap_value or str(limits.memory_bytes))
         # The supervisor is one more; the limit counts threads.
         (self._processes / self._files.processes).write_text(str(limits.processes + 1))
 
-    def add(self, pid: int) -> None:
-        """Move a process. It costs the kernel a grace period (10 ms and more): see `born_inside`."""
+    def add_family(self, pid: int) -> None:
+        """Move a process and its one child to be, PID 1 of a sandbox, which waits and has none of its own yet.
+
+        It costs the kernel a grace period (10 ms and more) a process: see `born_inside`.
+        """
+        self._add(pid)
+        until = time.monotonic() + CHILD_SECONDS
+        with contextlib.suppress(OSError):  # it ended: what it said comes with the streams
+            while not (children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+                if time.monotonic() > until:
+                    return  # not one that starts: nothing will run in it
+                time.sleep(0.001)
+            self._add(int(children[0]))
+
+    def _add(self, pid: int) -> None:
         for directory in self._directories:
             (directory / "cgroup.procs").write_text(str(pid))
 
     @contextlib.contextmanager
     def born_inside(self) -> Generator[bool]:
-        """What the calling thread starts meanwhile starts in this cgroup; False where only `add` can do it.
+        """What the calling thread starts meanwhile starts in this cgroup; False where only `add_family` can do it.
 
         With v1 a thread may move itself, and that waits for no one; with v2 threads stay with their process.
         """
@@ -157,7 +175,7 @@ class Cgroup:
 
     def memory_kills(self) -> int:
         """How often the kernel killed in here because the limit was reached."""
-        for line in (self._memory / self._files.kills).read_text().splitlines():
+        for line in (self.memory / self._files.kills).read_text().splitlines():
             name, _, count = line.partition(" ")
             if name == "oom_kill":
                 return int(count)
@@ -165,7 +183,7 @@ class Cgroup:
 
     def peak_memory_bytes(self) -> int | None:
         try:
-            return int((self._memory / self._files.peak).read_text())
+            return int((self.memory / self._files.peak).read_text())
         except OSError:
             return None  # memory.peak came with Linux 5.19
 

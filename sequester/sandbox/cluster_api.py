@@ -3,12 +3,14 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, cast
 
 import kubernetes
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from websocket import WebSocketException
 
@@ -39,6 +41,8 @@ class Pod:
     """Why it does not run yet, as the kubelet or the scheduler says it."""
     hopeless: bool
     """It will not run without someone's help: the image cannot be pulled, the container cannot be made."""
+    share: Mapping[str, Decimal]
+    """What its container may use at most, as its spec says it."""
     ended: str
     """The reason its container ended with: ``OOMKilled``, ``Completed``, ``Error``; empty while it runs."""
 
@@ -79,13 +83,24 @@ class ClusterApi:
         """False when someone else has it: creating is the claim."""
         return self._create(_K8S.client.CoordinationV1Api(self._client()).create_namespaced_lease, namespace, body)
 
+    def lease_expired(self, namespace: str, name: str) -> bool:
+        """Whether a claim is past its time; a Lease that is gone, or says nothing of time, is not."""
+        api = self._client()
+        call = _K8S.client.CoordinationV1Api(api).read_namespaced_lease
+        try:
+            found = call(name, namespace, _request_timeout=REQUEST_SECONDS)
+            spec = _LeaseSpec.model_validate(api.sanitize_for_serialization(found.spec))
+        except ApiException as error:
+            if _status(error) == NOT_FOUND:
+                return False
+            raise _unavailable(error) from None
+        except ValidationError:
+            return False
+        return datetime.now(UTC) > spec.acquire_time + timedelta(seconds=spec.lease_duration_seconds)
+
     def delete_job(self, namespace: str, name: str) -> None:
         call = _K8S.client.BatchV1Api(self._client()).delete_namespaced_job
         self._delete(lambda: call(name, namespace, propagation_policy="Background"))
-
-    def delete_lease(self, namespace: str, name: str) -> None:
-        call = _K8S.client.CoordinationV1Api(self._client()).delete_namespaced_lease
-        self._delete(lambda: call(name, namespace))
 
     def delete_pod(self, namespace: str, name: str) -> None:
         call = _K8S.client.CoreV1Api(self._client()).delete_namespaced_pod
@@ -174,6 +189,11 @@ class Attached:
             self._websocket.close()
 
 
+def quantities(share: Mapping[str, str]) -> dict[str, Decimal]:
+    """Amounts of resources as numbers: the API server writes 1000000000 as 1G."""
+    return {name: _K8S.utils.parse_quantity(text) for name, text in share.items()}
+
+
 def _unavailable(error: ApiException) -> SandboxUnavailable:
     untyped = cast(Any, error)
     said = str(untyped.body or untyped.reason).replace("\n", " ")
@@ -223,9 +243,27 @@ class _Metadata(_Part):
     deletion_timestamp: str | None = None
 
 
+class _Resources(_Part):
+    limits: dict[str, str] = {}
+
+
+class _ContainerSpec(_Part):
+    resources: _Resources = _Resources()
+
+
+class _Spec(_Part):
+    containers: list[_ContainerSpec] = []
+
+
 class _RawPod(_Part):
     metadata: _Metadata
+    spec: _Spec = _Spec()
     status: _Status = _Status()
+
+
+class _LeaseSpec(_Part):
+    acquire_time: datetime
+    lease_duration_seconds: int
 
 
 def _pod(raw: object) -> Pod:
@@ -247,5 +285,6 @@ def _pod(raw: object) -> Pod:
         deleting=seen.metadata.deletion_timestamp is not None,
         waiting=f"{waiting.reason}: {waiting.message}" if waiting else "; ".join(unscheduled),
         hopeless=waiting is not None and waiting.reason in _HOPELESS,
+        share=quantities(seen.spec.containers[0].resources.limits) if seen.spec.containers else {},
         ended=(ended.reason or "Error") if ended else "",
     )

@@ -1,16 +1,17 @@
 """`IsolatedExecutor`: the one call that runs untrusted code, wherever it runs."""
 
 import asyncio
+import difflib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import EllipsisType, TracebackType
-from typing import Protocol, Self, TypedDict, Unpack
+from typing import Protocol, Self, TypedDict, Unpack, cast
 
 from sequester.sandbox.errors import InvalidRequest
 from sequester.sandbox.result import Json, Result
 from sequester.sandbox.session import OnOutput
-from sequester.sandbox.task import Limits, Task, new_run_id, size_bytes
+from sequester.sandbox.task import Limits, Task, new_run_id, size_bytes, utf_8
 
 Size = int | str
 
@@ -107,6 +108,8 @@ class IsolatedExecutor:
         context: str | None = None,
         warm: bool = False,
         cpu: str = "1",
+        memory: Size = "1GiB",
+        disk: Size = "1GiB",
         runtime_class: str = "",
         machine: str = "x86_64",
         limits: Limits | None = None,
@@ -115,16 +118,17 @@ class IsolatedExecutor:
         """Sandboxes of a tenant on the deployed cluster, as its agent.
 
         `image` by digest; `warm` claims waiting pods where the platform deployed them; `machine` is what the sandbox
-        nodes are (uname -m). The identity is this pod's service account, else the kubeconfig's (`context`).
+        nodes are (uname -m). `cpu`, `memory` and `disk` are one sandbox's, as the tenant's settings have them: `limits`
+        follow from them, and waiting pods serve only runs of that size. The identity is this pod's service account,
+        else the kubeconfig's (`context`).
         """
         from sequester.sandbox.cluster_api import connect
         from sequester.sandbox.kubernetes import KubernetesBackend
-        from sequester.sandbox.pods import PodSettings
+        from sequester.sandbox.pods import PodSettings, limits_of
 
-        limits = limits or Limits()
         settings = PodSettings(tenant=tenant, image=image, cpu=cpu, runtime_class=runtime_class)
-        backend = KubernetesBackend(connect(context), settings, limits, warm=warm, machine=machine)
-        return cls(backend, limits=limits, door=door)
+        backend = KubernetesBackend(connect(context), settings, warm=warm, machine=machine)
+        return cls(backend, limits=limits or limits_of(memory, disk), door=door)
 
     def run_untrusted_code(self, code: str, data: Json | EllipsisType = ..., **options: Unpack[Options]) -> Result:
         """Run Python source that sees `data` (JSON) and may leave JSON in `result`, which comes back as `value`.
@@ -176,16 +180,17 @@ class IsolatedExecutor:
         task = Task(code=code, **self._common(options))
         return task if isinstance(data, EllipsisType) else replace(task, data=data, has_data=True)
 
-    def _command_task(self, command: Sequence[str], options: Options) -> Task:
-        if isinstance(command, str):
+    def _command_task(self, command: object, options: Options) -> Task:
+        if isinstance(command, str | bytes) or not isinstance(command, Sequence):
             raise InvalidRequest(f"command={command!r}: give a list of words, such as ['python3', 'main.py']")
-        return Task(command=tuple(command), **self._common(options))
+        return Task(command=tuple(cast(Sequence[str], command)), **self._common(options))
 
     def _common(self, options: Options) -> _Common:
+        check_options(options)
         allowed = options.get("allowed_syscalls")
         return {
-            "files": {name: _bytes(content) for name, content in options.get("files", {}).items()},
-            "stdin": _bytes(options.get("stdin", b"")),
+            "files": {name: _bytes(f"file {name!r}", content) for name, content in options.get("files", {}).items()},
+            "stdin": _bytes("stdin", options.get("stdin", b"")),
             "environment": options.get("environment", {}),
             "profile": options.get("profile", "default"),
             "allowed_syscalls": None if allowed is None else frozenset(allowed),
@@ -206,5 +211,40 @@ class IsolatedExecutor:
         return limits
 
 
-def _bytes(content: bytes | str) -> bytes:
-    return content.encode() if isinstance(content, str) else content
+_FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "timeout": (lambda value: isinstance(value, int | float) and not isinstance(value, bool), "seconds"),
+    "memory": (lambda value: True, ""),  # read by size_bytes, as is the next
+    "max_output": (lambda value: True, ""),
+    "max_files": (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+    "files": (lambda value: isinstance(value, Mapping), "a dict of contents by path"),
+    "stdin": (lambda value: True, ""),
+    "environment": (lambda value: isinstance(value, Mapping), "a dict of texts by name"),
+    "profile": (lambda value: isinstance(value, str), "'default' or 'strict'"),
+    "allowed_syscalls": (
+        lambda value: isinstance(value, Iterable) and not isinstance(value, str | bytes),
+        "a list of names, such as ['read', 'write']",
+    ),
+    "run": (lambda value: isinstance(value, str), "text"),
+    "on_output": (callable, "a function of a stream's name and bytes"),
+}
+"""For each option: whether a value can be meant at all, and what to give instead."""
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """A limit that is misspelt would not hold, and nobody would know. Raises InvalidRequest with the mend."""
+    for name, value in options.items():
+        if name not in _FORMS:
+            near = difflib.get_close_matches(name, _FORMS, 1)
+            meant = f"did you mean {near[0]}=?" if near else f"there are {', '.join(_FORMS)}"
+            raise InvalidRequest(f"{name}={value!r}: no such option: {meant}")
+        fits, mend = _FORMS[name]
+        if not fits(value):
+            raise InvalidRequest(f"{name}={value!r}: give {mend}")
+
+
+def _bytes(name: str, content: object) -> bytes:
+    if isinstance(content, bytes | bytearray):
+        return bytes(content)
+    if not isinstance(content, str):
+        raise InvalidRequest(f"{name}: {type(content).__name__} is neither text nor bytes: give either")
+    return utf_8(name, content)

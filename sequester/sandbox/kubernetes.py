@@ -3,15 +3,15 @@
 import random
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sequester.sandbox import pods
-from sequester.sandbox.bubblewrap import ENVIRONMENT
-from sequester.sandbox.cluster_api import Attached, ClusterApi, Pod
+from sequester.sandbox.cluster_api import Attached, ClusterApi, Pod, quantities
 from sequester.sandbox.errors import InvalidRequest, SandboxLost, SandboxUnavailable
 from sequester.sandbox.result import Result
 from sequester.sandbox.session import OnOutput, converse
-from sequester.sandbox.task import Limits, Task
+from sequester.sandbox.task import Task
+from sequester.sandbox.tree import ENVIRONMENT
 
 START_SECONDS = 180.0
 ENDING_SECONDS = 15
@@ -56,7 +56,6 @@ class KubernetesBackend:
         self,
         api: ClusterApi,
         settings: pods.PodSettings,
-        limits: Limits,
         *,
         warm: bool = False,
         machine: str = "x86_64",
@@ -64,7 +63,6 @@ class KubernetesBackend:
     ) -> None:
         self._api = api
         self._settings = settings
-        self._limits = limits
         self._warm = warm
         self._machine = machine
         self._start_seconds = start_seconds
@@ -87,22 +85,27 @@ class KubernetesBackend:
         self._closed = True
 
     def _claim_warm(self, task: Task) -> Place | None:
-        """A waiting pod that is now this run's alone; None when the pool is empty or of other limits."""
-        if not self._warm or replace(task.limits, timeout_seconds=1) != replace(self._limits, timeout_seconds=1):
+        """A waiting pod of the run's size that is now this run's alone; None when there is none."""
+        if not self._warm:
             return None
-        waiting = self._api.pods(self._settings.namespace, f"{pods.WARM_LABEL}=true")
+        namespace = self._settings.namespace
+        wanted = quantities(pods.share(self._settings, task.limits))
+        waiting = self._api.pods(namespace, f"{pods.WARM_LABEL}=true")
         random.shuffle(waiting)  # two agents that begin with the same pod would meet at each
         for pod in waiting:
-            if not pod.running or pod.deleting:
+            if not pod.running or pod.deleting or pod.share != wanted:
                 continue
             if pod.restarts:  # it served someone who did not come to delete it
-                self._api.delete_pod(self._settings.namespace, pod.name)
-                continue
-            owner: pods.Object = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}
-            body = pods.claim(self._settings, pod.name, task.run, owner)
-            if self._api.create_lease(self._settings.namespace, body):
+                self._api.delete_pod(namespace, pod.name)
+            elif self._api.create_lease(namespace, self._claim(pod, pod.name, task)):
                 return Place(pod)
+            elif self._api.lease_expired(namespace, pod.name):  # by someone who never came
+                self._api.delete_pod(namespace, pod.name)
         return None
+
+    def _claim(self, pod: Pod, name: str, task: Task) -> pods.Object:
+        owner: pods.Object = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}
+        return pods.claim(self._settings, name, task.run, owner, task.limits.timeout_seconds)
 
     def _start_job(self, task: Task) -> Place:
         """A Job's pod, running. A Job of the same run that is there already is taken over if no one did before."""
@@ -110,8 +113,7 @@ class KubernetesBackend:
         made = self._api.create_job(namespace, pods.job(self._settings, task.limits, task.run, self._start_seconds))
         try:
             pod = self._wait_until_running(task.run)
-            owner: pods.Object = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}
-            claimed = self._api.create_lease(namespace, pods.claim(self._settings, name, task.run, owner))
+            claimed = self._api.create_lease(namespace, self._claim(pod, name, task))
         except BaseException:
             if made:
                 self._api.delete_job(namespace, name)

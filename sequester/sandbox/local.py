@@ -1,43 +1,41 @@
-"""Sandboxes on this machine: one bubblewrap and one supervisor a run, cold or started ahead."""
+"""Sandboxes on this machine: walls and one supervisor a run, cold or started ahead."""
 
 import contextlib
-import hashlib
-import json
 import os
 import secrets
 import select
-import shutil
 import signal
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from sequester.sandbox import bubblewrap, cgroup
+from sequester.sandbox import cgroup, tree
+from sequester.sandbox.builders import Builder, builder
 from sequester.sandbox.errors import InvalidRequest, SandboxUnavailable
 from sequester.sandbox.interpreter import Interpreter, interpreter, reachable
 from sequester.sandbox.result import Result
 from sequester.sandbox.session import ERR, OUT, ChannelClosed, OnOutput, converse
+from sequester.sandbox.staging import staged
 from sequester.sandbox.task import Limits, Task
 
 READ_BYTES = 1 << 18
 EXIT_SECONDS = 5.0
+RETRY_SECONDS = 1.0
 
 # As root, each sandbox gets a user of its own that no account uses: what counts by user then counts by sandbox.
 FIRST_UID, UIDS = 1_879_048_192, 1 << 27
-
-GUEST_SOURCE = Path(__file__).parent / "guest"
 
 
 @dataclass(frozen=True)
 class Machine:
     """What sandboxes on this machine are made of."""
 
-    bwrap: str
+    builder: Builder
     guest: Path
     python: Interpreter
     binds: tuple[str, ...]
@@ -50,6 +48,7 @@ class Sandbox:
     def __init__(self, machine: Machine, limits: Limits) -> None:
         self._cgroup: cgroup.Cgroup | None = None
         self._closed = False
+        self._teardown: Future[None] | None = None
         uid = FIRST_UID + secrets.randbelow(UIDS) if os.geteuid() == 0 else None
         try:
             if machine.cgroups:
@@ -68,7 +67,7 @@ class Sandbox:
 
     @property
     def pid(self) -> int:
-        """Of bubblewrap, on this machine."""
+        """Of what put the walls up, on this machine: the supervisor's parent."""
         return self._process.pid
 
     @property
@@ -106,13 +105,30 @@ class Sandbox:
         return self._cgroup.peak_memory_bytes() if self._cgroup else None
 
     def close(self) -> None:
+        """Let it end. What is left of it goes away beside the caller; `gone` waits for that."""
         if self._closed:
             return
         self._closed = True
         with contextlib.suppress(OSError):
             self._input.close()  # the supervisor leaves when it is acknowledged, and when its client is gone
+        try:
+            self._teardown = _reapers().submit(self._tear_down)
+        except RuntimeError:  # the interpreter is ending, and takes no more work for threads
+            self._tear_down()
+
+    @property
+    def leaving(self) -> bool:
+        """Closed, but not gone yet or not to be got rid of."""
+        return self._teardown is not None and (not self._teardown.done() or self._teardown.exception() is not None)
+
+    def gone(self) -> None:
+        """Wait until nothing is left of a closed sandbox; OSError when something stays."""
+        if self._teardown:
+            self._teardown.result()
+
+    def _tear_down(self) -> None:
         if not self._ended(EXIT_SECONDS):
-            self._process.send_signal(signal.SIGKILL)  # PID 1 dies with bubblewrap, and all others with PID 1
+            self._process.send_signal(signal.SIGKILL)  # PID 1 dies with its parent, and all others with PID 1
         self._process.wait()
         for stream in (self._process.stdout, self._process.stderr):
             if stream:
@@ -135,43 +151,34 @@ class Sandbox:
             self._cgroup = None
 
 
+def command(machine: Machine, limits: Limits) -> list[str]:
+    """What starts a supervisor behind walls on this machine."""
+    steps = tree.steps(machine.guest, machine.python, limits, machine.binds)
+    return machine.builder.command(steps, machine.guest, machine.python)
+
+
 def _launch(
     machine: Machine, limits: Limits, uid: int | None, group: cgroup.Cgroup | None
 ) -> "subprocess.Popen[bytes]":
     """A supervisor that waits for its request, in its cgroup before it has anything to run."""
-
-    def words(info: int | None) -> list[str]:
-        return bubblewrap.arguments(machine.bwrap, machine.guest, machine.python, limits, machine.binds, info)
-
+    words = command(machine, limits)
     if group is None:
-        return start(words(None), uid)
+        return start(words, uid)
     with group.born_inside() as born:
-        if born:
-            return start(words(None), uid)
-    reading, writing = os.pipe()
-    try:
-        try:
-            process = start(words(writing), uid, writing)
-        finally:
-            os.close(writing)
-        said = b"".join(iter(lambda: os.read(reading, 4096), b""))
-    finally:
-        os.close(reading)
-    if said:  # else bubblewrap ended: what it said comes with the streams
-        with contextlib.suppress(ProcessLookupError):
-            group.add(int(json.loads(said)["child-pid"]))
+        process = start(words, uid)
+    if not born:
+        group.add_family(process.pid)
     return process
 
 
-def start(words: Sequence[str], uid: int | None, info: int | None = None) -> "subprocess.Popen[bytes]":
-    """Start bubblewrap as a user, with three pipes."""
+def start(words: Sequence[str], uid: int | None) -> "subprocess.Popen[bytes]":
+    """Start a sandbox as a user, with three pipes."""
     try:
         return subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=() if info is None else (info,),
             user=uid,
             group=uid,
             extra_groups=None if uid is None else [],
@@ -193,6 +200,19 @@ def _launcher() -> ThreadPoolExecutor:
     return _launcher_of(os.getpid())
 
 
+REAPERS = 4
+
+
+@cache
+def _reapers_of(_process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(REAPERS, "sequester-reaper")
+
+
+def _reapers() -> ThreadPoolExecutor:
+    """Wait for what ended: mounts and processes take milliseconds to go, and a result need not wait for them."""
+    return _reapers_of(os.getpid())
+
+
 class LocalBackend:
     """Runs tasks in sandboxes on this machine; `warm` of them wait, started ahead, each for one use."""
 
@@ -204,6 +224,8 @@ class LocalBackend:
         self._closed = threading.Event()
         self._wanted = threading.Semaphore(0)
         self._waiting: deque[Sandbox] = deque()
+        self._leaving: list[Sandbox] = []
+        self._lock = threading.Lock()
         self._filler: threading.Thread | None = None
         if warm:
             self._filler = threading.Thread(target=self._fill, name="sequester-warm", daemon=True)
@@ -213,14 +235,21 @@ class LocalBackend:
     def run(self, task: Task, on_output: OnOutput | None = None, stop: threading.Event | None = None) -> Result:
         if self._closed.is_set():
             raise InvalidRequest("the executor is closed: make a new one")
+        # Built first: a task that cannot be sent must not leave a sandbox that waits for it.
+        request = task.request(self._parameters(task), self._machine.python.path, tree.ENVIRONMENT)
         sandbox = self._take(task.limits) or Sandbox(self._machine, task.limits)
-        watch = sandbox.enforcement == "rlimits"
-        parameters = {"watch_memory": "1"} if watch else {}
-        if watch:
-            # A hard stop beside the supervisor's measurement, for one process that grows faster than it looks.
-            parameters["RLIMIT_DATA"] = str(2 * task.limits.memory_bytes)
-        request = task.request(parameters, self._machine.python.path, bubblewrap.ENVIRONMENT)
-        return converse(sandbox, task, request, on_output, stop)
+        try:
+            return converse(sandbox, task, request, on_output, stop)
+        finally:
+            with self._lock:
+                self._leaving = [*(other for other in self._leaving if other.leaving), sandbox]
+
+    def _parameters(self, task: Task) -> dict[str, str]:
+        """Where no cgroup holds the run to its memory, the supervisor does; beside it a hard stop for one process that
+        grows faster than the supervisor looks."""
+        if self._machine.cgroups:
+            return {}
+        return {"watch_memory": "1", "RLIMIT_DATA": str(2 * task.limits.memory_bytes)}
 
     def _take(self, limits: Limits) -> Sandbox | None:
         """A sandbox started ahead, if one waits and was started with the same mounts and limits."""
@@ -243,8 +272,9 @@ class LocalBackend:
                 return
             try:
                 self._waiting.append(Sandbox(self._machine, self._limits))
-            except (OSError, SandboxUnavailable):
-                return  # a cold start will say why
+            except (OSError, SandboxUnavailable):  # a cold start will say why
+                self._closed.wait(RETRY_SECONDS)
+                self._wanted.release()
 
     def waiting(self) -> int:
         """How many sandboxes are ready."""
@@ -255,16 +285,17 @@ class LocalBackend:
         if self._filler:
             self._wanted.release()
             self._filler.join()
-        while self._waiting:
-            self._waiting.popleft().close()
+        for sandbox in self._waiting:
+            sandbox.close()
+        for sandbox in (*self._waiting, *self._leaving):
+            sandbox.gone()
+        self._waiting.clear()
 
 
 @cache
 def machine(interpreter_path: str = "", binds: tuple[str, ...] = ()) -> Machine:
     """What this machine offers; SandboxUnavailable says what is missing and how to get it."""
-    bwrap = shutil.which("bwrap")
-    if not bwrap:
-        raise SandboxUnavailable("no bwrap on PATH: install bubblewrap (apt install bubblewrap)")
+    walls = builder()
     python = interpreter(interpreter_path)
     uid = FIRST_UID if os.geteuid() == 0 else os.geteuid()
     for path in (*python.binds, *binds):
@@ -275,54 +306,4 @@ def machine(interpreter_path: str = "", binds: tuple[str, ...] = ()) -> Machine:
                 f"{path}: sandboxes run as an ordinary user, who may not read it: use /usr/bin/python3 or open its"
                 " directories (chmod o+rx)"
             )
-    return Machine(bwrap, _guest(python, uid), python, binds, cgroup.parents())
-
-
-def _guest(python: Interpreter, uid: int) -> Path:
-    """The guest's modules, compiled, where the sandbox's user may read them: in place, else in the system's cache."""
-    if reachable(str(GUEST_SOURCE), uid) and _compiled(GUEST_SOURCE, python):
-        return GUEST_SOURCE
-    sources = sorted(path for path in GUEST_SOURCE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    digest = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in sources)).hexdigest()[:16]
-    kept = _cache_directory() / digest / "guest"
-    if not kept.is_dir():
-        fresh = kept.parent.with_name(f"{digest}.{secrets.token_hex(4)}")
-        shutil.copytree(GUEST_SOURCE, fresh / "guest", ignore=shutil.ignore_patterns("__pycache__"))
-        _open_to_all(fresh)
-        with contextlib.suppress(OSError):
-            fresh.rename(kept.parent)
-        shutil.rmtree(fresh, ignore_errors=True)
-    _compiled(kept, python)
-    _open_to_all(kept)
-    return kept
-
-
-def _cache_directory() -> Path:
-    """Root's is the system's, which other users may read; a user's own sandboxes are the user's."""
-    if os.geteuid() == 0:
-        return Path("/var/cache/sequester")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sequester"
-
-
-def _open_to_all(directory: Path) -> None:
-    for path in [directory.parent, directory, *directory.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-def _compiled(guest: Path, python: Interpreter) -> bool:
-    """Compile the modules for the sandbox's interpreter, which could not keep what it compiles (10 ms a start).
-
-    False where nothing may be written and they are not compiled.
-    """
-
-    def stale() -> bool:
-        for source in guest.glob("*.py"):
-            compiled = guest / "__pycache__" / f"{source.stem}.{python.cache_tag}.pyc"
-            if not compiled.is_file() or compiled.stat().st_mtime < source.stat().st_mtime:
-                return True
-        return False
-
-    if stale():
-        command = [python.executable, "-I", "-m", "compileall", "-q", "-f", str(guest)]
-        subprocess.run(command, capture_output=True, check=False)
-    return not stale()
+    return Machine(walls, staged(python, uid), python, binds, cgroup.parents())

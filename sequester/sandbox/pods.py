@@ -4,10 +4,11 @@ Names and labels are those of the deployment (infra/labels.py, infra/admission.p
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from sequester.sandbox.bubblewrap import ENVIRONMENT, SHARED_MEMORY_BYTES
 from sequester.sandbox.guest.request import SCRATCH, WORK
-from sequester.sandbox.task import Limits
+from sequester.sandbox.task import Limits, size_bytes
+from sequester.sandbox.tree import ENVIRONMENT, SHARED_MEMORY_BYTES
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Object = dict[str, Json]
@@ -17,6 +18,7 @@ ACCOUNT = "sandbox"
 POOL_LABEL, POOL = "sequester.dev/pool", "sandbox"
 TAINT = "sequester.dev/sandbox"
 RUN_LABEL, WARM_LABEL = "sequester.dev/run", "sequester.dev/warm"
+WARM_POOL = "warm-sandboxes"
 SECCOMP_PROFILE = "sequester/sandbox.json"
 MANAGED_BY: Object = {"app.kubernetes.io/managed-by": "sequester"}
 
@@ -44,11 +46,25 @@ class PodSettings:
         return f"{self.tenant}-sandbox"
 
 
+def limits_of(memory: int | str, disk: int | str) -> Limits:
+    """What a run may use in a pod that has this much in all: what the supervisor and the mounts need is set aside."""
+    memory_bytes = size_bytes("memory", memory) - SUPERVISOR_MEMORY_BYTES
+    disk_bytes = (size_bytes("disk", disk) - SHARED_MEMORY_BYTES) // 2
+    return Limits(memory_bytes=memory_bytes, disk_bytes=disk_bytes)
+
+
+def share(settings: PodSettings, limits: Limits) -> dict[str, str]:
+    """What a pod for runs of these limits asks for, and may use at most."""
+    return {
+        "cpu": settings.cpu,
+        "memory": str(limits.memory_bytes + SUPERVISOR_MEMORY_BYTES),
+        "ephemeral-storage": str(2 * limits.disk_bytes + SHARED_MEMORY_BYTES),
+    }
+
+
 def pod_spec(settings: PodSettings, limits: Limits, restart: str) -> Object:
     """What PSA `restricted` and the deployment's admission policies ask for: no token, no network, nothing mounted."""
-    memory = str(limits.memory_bytes + SUPERVISOR_MEMORY_BYTES)
-    disk = str(2 * limits.disk_bytes + SHARED_MEMORY_BYTES)
-    share: Object = {"cpu": settings.cpu, "memory": memory, "ephemeral-storage": disk}
+    resources: Object = dict(share(settings, limits))
     spec: Object = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -72,7 +88,7 @@ def pod_spec(settings: PodSettings, limits: Limits, restart: str) -> Object:
                 "stdinOnce": True,
                 "env": [{"name": name, "value": value} for name, value in ENVIRONMENT.items()],
                 "workingDir": WORK,
-                "resources": {"requests": share, "limits": share},
+                "resources": {"requests": resources, "limits": resources},
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,
@@ -119,7 +135,7 @@ def warm_pool(settings: PodSettings, limits: Limits, size: int) -> Object:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "warm-sandboxes", "namespace": settings.namespace, "labels": labels},
+        "metadata": {"name": WARM_POOL, "namespace": settings.namespace, "labels": labels},
         "spec": {
             "replicas": size,
             "revisionHistoryLimit": 1,
@@ -129,8 +145,14 @@ def warm_pool(settings: PodSettings, limits: Limits, size: int) -> Object:
     }
 
 
-def claim(settings: PodSettings, name: str, run: str, owner: Object) -> Object:
-    """The Lease that makes a pod or a Job one client's own; it goes with its owner."""
+CLAIM_GRACE_SECONDS = 120
+
+
+def claim(settings: PodSettings, name: str, run: str, owner: Object, timeout_seconds: float) -> Object:
+    """The Lease that makes a pod or a Job one client's own; it goes with its owner.
+
+    A client that died leaves a claim past its time: whoever meets it throws the pod away.
+    """
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -140,5 +162,14 @@ def claim(settings: PodSettings, name: str, run: str, owner: Object) -> Object:
             "labels": {**MANAGED_BY, RUN_LABEL: run},
             "ownerReferences": [owner],
         },
-        "spec": {"holderIdentity": run},
+        "spec": {
+            "holderIdentity": run,
+            "acquireTime": _micro_time(datetime.now(UTC)),
+            "leaseDurationSeconds": int(timeout_seconds) + CLAIM_GRACE_SECONDS,
+        },
     }
+
+
+def _micro_time(when: datetime) -> str:
+    """The client leaves out microseconds that are zero, and the API server takes no MicroTime without them."""
+    return when.replace(microsecond=when.microsecond or 1).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

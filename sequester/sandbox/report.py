@@ -9,18 +9,19 @@ from sequester.sandbox.result import Attempt
 
 
 def attempts_table(attempts: Sequence[Attempt]) -> Table:
-    """A rich table, one row a distinct attempt. What the sandbox chose is shown escaped, never interpreted."""
+    """A rich table, one row a distinct attempt, whole in 80 columns; class and process are in the events.
+
+    What the sandbox chose is shown escaped, never interpreted.
+    """
     table = Table(title="What it tried", title_justify="left")
-    for column in ("class", "call", "where to", "program", "pid", "outcome"):
-        table.add_column(column)
+    for column in ("attempt", "where to", "program", "outcome"):
+        table.add_column(column, overflow="fold")
     table.add_column("times", justify="right")
     for attempt, count in merged(attempts):
         table.add_row(
-            attempt.kind,
-            attempt.syscall or "",
+            attempt.syscall or attempt.kind,
             printable(attempt.target),
             printable(attempt.exe or ""),
-            str(attempt.pid or ""),
             attempt.action,
             str(count),
         )

@@ -1,6 +1,8 @@
 """What a run gives back. All of it but `usage` and the attempts' facts was written by untrusted code."""
 
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,6 +13,8 @@ from sequester.sandbox.errors import InvalidRequest
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 MAX_JSON_DEPTH = 100
+MAX_JSON_CONTAINERS = 500_000
+MAX_PATH_BYTES, MAX_NAME_BYTES = 1024, 255
 
 
 @dataclass(frozen=True)
@@ -102,13 +106,20 @@ def check_path(name: str) -> str:
     parts = name.split("/")
     if not name or PurePosixPath(name).is_absolute() or any(part in ("", ".", "..") for part in parts):
         raise InvalidRequest(f"file {name!r}: give a relative path without '.', '..' or empty parts")
-    if not name.isprintable() or len(name.encode()) > 1024 or any(len(part.encode()) > 255 for part in parts):
+    if (
+        not name.isprintable()
+        or len(name.encode()) > MAX_PATH_BYTES
+        or any(len(part.encode()) > MAX_NAME_BYTES for part in parts)
+    ):
         raise InvalidRequest(f"file {name[:80]!r}: give printable characters, at most 255 bytes a part and 1024 in all")
     return name
 
 
 def decode_json(raw: bytes) -> Json:
-    """Strict JSON (RFC 8259: UTF-8, no NaN, no duplicate keys), at most MAX_JSON_DEPTH deep; ValueError otherwise."""
+    """Strict JSON (RFC 8259: UTF-8, no NaN or infinity, no duplicate keys, no lone surrogates); ValueError otherwise.
+
+    At most MAX_JSON_DEPTH deep and MAX_JSON_CONTAINERS lists and objects, each of which takes 20 times its text.
+    """
 
     def unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         found = dict(pairs)
@@ -119,27 +130,37 @@ def decode_json(raw: bytes) -> Json:
     def no_constant(name: str) -> Json:
         raise ValueError(f"{name} is not JSON")
 
-    _check_depth(raw)
+    def finite(text: str) -> float:
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError(f"{text[:40]} is out of range")
+        return number
+
+    _check_structure(raw)
     try:
-        return cast(Json, json.loads(raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant))
+        value = cast(
+            Json,
+            json.loads(raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite),
+        )
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_JSON_DEPTH}") from None
+    if b"\\u" in raw:
+        json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+    return value
 
 
-def _check_depth(raw: bytes) -> None:
-    depth = 0
-    quoted = escaped = False
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def _check_structure(raw: bytes) -> None:
+    """Depth and number of containers, before anything is built of them."""
     if raw.count(b"[") + raw.count(b"{") <= MAX_JSON_DEPTH:
         return
-    for byte in raw:
-        if quoted:
-            quoted = escaped or byte != 0x22
-            escaped = not escaped and byte == 0x5C
-        elif byte == 0x22:
-            quoted = True
-        elif byte in b"[{":
-            depth += 1
-            if depth > MAX_JSON_DEPTH:
-                raise ValueError(f"nested deeper than {MAX_JSON_DEPTH}")
-        elif byte in b"]}":
-            depth -= 1
+    bare = _STRING.sub(b"", raw)
+    if bare.count(b"[") + bare.count(b"{") > MAX_JSON_CONTAINERS:
+        raise ValueError(f"more than {MAX_JSON_CONTAINERS} lists and objects")
+    depth = 0
+    for bracket in re.findall(rb"[][{}]", bare):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_JSON_DEPTH:
+            raise ValueError(f"nested deeper than {MAX_JSON_DEPTH}")

@@ -188,12 +188,17 @@ def _oci_argument(test: bpf.Test) -> Json:
     return {"index": test.index, "value": test.mask, "valueTwo": test.value, "op": "SCMP_CMP_MASKED_EQ"}
 
 
+def _as_text(test: bpf.Test) -> str:
+    masked = "" if test.mask in (0xFFFFFFFF, (1 << 64) - 1) else f" & {test.mask:#x}"
+    return f"arg{test.index}{masked} = {test.value:#x}"
+
+
 def docs_table(name: str = "default") -> str:
     """The profile as a Markdown table: system calls, what happens, why."""
     chosen = profile(name)
     merged: dict[tuple[str, str, str], list[str]] = {}
     for row in chosen.rows:
-        condition = " and ".join(f"arg{test.index} & {test.mask:#x} == {test.value:#x}" for test in row.when)
+        condition = " and ".join(_as_text(test) for test in row.when)
         for call in row.calls.split():
             merged.setdefault((call if row.when else row.calls, row.action, "" if row.when else row.why), [])
             if row.when:

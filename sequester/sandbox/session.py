@@ -128,7 +128,11 @@ def _exchange(
 
 
 def _take_frames(gathered: _Gathered, piece: bytes, on_output: OnOutput | None) -> None:
-    for kind, payload in gathered.buffer.feed(piece):
+    try:
+        arrived = gathered.buffer.feed(piece)
+    except frames.MalformedFrameError as error:
+        raise SandboxUnavailable(f"the sandbox does not speak frames ({error}): is its image ours?") from None
+    for kind, payload in arrived:
         if kind in gathered.output:
             gathered.output[kind] += payload
             if on_output:
@@ -137,9 +141,18 @@ def _take_frames(gathered: _Gathered, piece: bytes, on_output: OnOutput | None) 
             gathered.value = payload
         elif kind == frames.RESULT_FILE:
             (length,) = struct.unpack_from(">H", payload)
-            gathered.files[check_path(payload[2 : 2 + length].decode())] = payload[2 + length :]
+            gathered.files[_path(payload[2 : 2 + length])] = payload[2 + length :]
         elif kind == frames.EXIT:
             gathered.ending = cast(dict[str, Json], json.loads(payload))
+
+
+def _path(raw: bytes) -> str:
+    try:
+        return check_path(raw.decode())
+    except ValueError as error:
+        raise SandboxUnavailable(
+            f"the sandbox sends what its supervisor never would ({error}): is its image ours?"
+        ) from None
 
 
 _ATTEMPT_FIELDS = frozenset(entry.name for entry in fields(Attempt))

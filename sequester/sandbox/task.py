@@ -30,6 +30,16 @@ def size_bytes(name: str, value: int | str) -> int:
     return size
 
 
+def utf_8(name: str, value: object) -> bytes:
+    """The text as it crosses the boundary; InvalidRequest for what is no text, or half of a surrogate pair."""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name}: {type(value).__name__} is no text: give a str")
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{name}: text with half of a surrogate pair: give whole characters, or bytes") from None
+
+
 @dataclass(frozen=True)
 class Limits:
     """Of one run. Sizes in bytes."""
@@ -59,7 +69,7 @@ class Limits:
     def rlimits(self) -> dict[str, int]:
         """What every process is held to (setrlimit(2)), besides what holds the run as a whole."""
         return {
-            "RLIMIT_CORE": 0,
+            "RLIMIT_CORE": 1,  # at 0 a core_pattern that is a pipe still starts the host's handler
             "RLIMIT_CPU": math.ceil(self.timeout_seconds) + 1,
             "RLIMIT_FSIZE": self.disk_bytes,
             "RLIMIT_MEMLOCK": 64 << 10,
@@ -96,17 +106,24 @@ class Task:
     def __post_init__(self) -> None:
         if (self.code is None) == (not self.command):
             raise InvalidRequest("give either code or a command")
-        if self.code is not None and not self.code.strip():
+        if self.code is not None and not utf_8("code", self.code).strip():
             raise InvalidRequest("code is empty: give Python source")
-        if any("\0" in word for word in self.command) or not all(self.command):
+        words = [utf_8("command", word) for word in self.command]
+        if any(b"\0" in word for word in words) or not all(words):
             raise InvalidRequest(f"command={list(self.command)!r}: words must not be empty or hold a null character")
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", self.run):
             raise InvalidRequest(f"run={self.run!r}: give up to 40 of a-z, 0-9 and '-' (it names Kubernetes objects)")
         for name in self.files:
+            utf_8(f"file {name!r}", name)
             check_path(name)
+            if above := _file_above(name, self.files):
+                raise InvalidRequest(f"file {name!r}: {above!r} is a file too, and no directory: rename either")
         for name, value in self.environment.items():
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in value:
+            utf_8("environment", name)
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or b"\0" in utf_8(f"environment {name!r}", value):
                 raise InvalidRequest(f"environment {name!r}: give a name such as A_B1, no null characters")
+        for name in self.allowed_syscalls or ():
+            utf_8(f"allowed_syscalls: {name!r}", name)
         if self.profile not in ("default", "strict"):
             raise InvalidRequest(f"profile={self.profile!r}: give 'default' or 'strict'")
         if self.profile == "strict" and self.command:
@@ -153,6 +170,12 @@ class Task:
             parts.append(frames.frame(frames.STDIN, self.stdin))
         parts.append(frames.frame(frames.STDIN))
         return b"".join(parts)
+
+
+def _file_above(name: str, files: Mapping[str, bytes]) -> str | None:
+    parts = name.split("/")
+    above = ("/".join(parts[:length]) for length in range(1, len(parts)))
+    return next((path for path in above if path in files), None)
 
 
 def _encode_data(data: Json) -> bytes:

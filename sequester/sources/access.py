@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from sequester.proof.facts import BadFactError, items, mapping
-from sequester.proof.model import Document, Endpoint, EventBinding, Function, Identity, ResourcePolicy
-from sequester.proof.selector import Selector
-from sequester.sources.resource import Stack, block
+from sequester.proof.model import Document, Endpoint, Identity
+from sequester.sources.resource import Resource, Stack
 
 
 def document(raw: object, where: str) -> Document:
@@ -60,7 +59,8 @@ def identities(stack: Stack) -> dict[str, Identity]:
     found: dict[str, Identity] = {}
     for role in stack.of("iam/role:Role"):
         name = role.maybe("name") or role.id
-        arn = role.maybe("arn") or f"arn:aws:iam::{stack.account}:role/{name}"
+        arn = role.maybe("arn") or f"arn:aws:iam::{stack.account}:role{role.maybe('path') or '/'}{name}"
+        called = (name, role.id, arn)
         own: list[tuple[str, Document]] = []
         unread: list[str] = []
         for raw in items(role.get("inlinePolicies"), role.name):
@@ -70,13 +70,13 @@ def identities(stack: Stack) -> dict[str, Identity]:
         own += [
             (one.name, document(one.get("policy"), one.name))
             for one in stack.of("iam/rolePolicy:RolePolicy")
-            if one.maybe("role") in (name, role.id)
+            if one.maybe("role") in called
         ]
         attached = [*role.several("managedPolicyArns")]
         attached += [
             a.text("policyArn")
             for a in stack.of("iam/rolePolicyAttachment:RolePolicyAttachment", "iam/policyAttachment:PolicyAttachment")
-            if a.maybe("role") in (name, role.id) or name in a.several("roles")
+            if a.maybe("role") in called or name in a.several("roles")
         ]
         attached += [
             arn_
@@ -92,54 +92,16 @@ def identities(stack: Stack) -> dict[str, Identity]:
                 unread.append(policy_arn)
         trust = role.get("assumeRolePolicy")
         found[arn] = Identity(
-            arn, role.name, tuple(own), document(trust, role.name) if trust else None, None, tuple(unread)
-        )
+            arn, role.name, tuple(own), document(trust, role.name) if trust else None, _boundary(role, policies),
+            tuple(unread),
+        )  # fmt: skip
     return found
 
 
-def functions(stack: Stack, selector: Selector) -> dict[str, Function]:
-    urls = {u.maybe("functionName") for u in stack.of("lambda/functionUrl:FunctionUrl")}
-    found: dict[str, Function] = {}
-    for one in stack.of("lambda/function:Function"):
-        name = one.maybe("name") or one.name
-        arn = one.maybe("arn") or f"arn:aws:lambda:{stack.region}:{stack.account}:function:{name}"
-        inner = block(one, "vpcConfig")
-        variables = mapping(mapping(one.get("environment"), one.name).get("variables"), one.name)
-        limit = one.get("reservedConcurrentExecutions")
-        found[arn] = Function(
-            arn,
-            one.name,
-            one.maybe("role"),
-            bool(items(inner.get("subnetIds"), one.name)),
-            tuple(sorted((k, str(v)) for k, v in variables.items())),
-            bool({name, arn, one.id} & urls),
-            int(float(str(limit))) if limit is not None else None,
-            selector.is_door(one.name, name),
-        )
-    return found
-
-
-def bindings(stack: Stack) -> tuple[EventBinding, ...]:
-    """Everything that makes a function run without an Invoke by its tenant."""
-    found = [
-        EventBinding(one.name, one.maybe("functionName"), "event source")
-        for one in stack.of("lambda/eventSourceMapping:EventSourceMapping")
-    ]
-    found += [
-        EventBinding(one.name, one.maybe("functionName"), "URL") for one in stack.of("lambda/functionUrl:FunctionUrl")
-    ]
-    found += [
-        EventBinding(one.name, str(one.get("function")), f"permission for {one.maybe('principal')}")
-        for one in stack.of("lambda/permission:Permission")
-    ]
-    return tuple(found)
-
-
-def resource_policies(stack: Stack) -> tuple[ResourcePolicy, ...]:
-    found: list[ResourcePolicy] = []
-    for one in stack.of("lambda/resourcePolicy:ResourcePolicy", "s3/bucketPolicy:BucketPolicy"):
-        target = (
-            one.maybe("resourceArn") or one.maybe("functionArn") or one.maybe("functionName") or one.maybe("bucket")
-        )
-        found.append(ResourcePolicy(target, one.name, document(one.get("policy"), one.name)))
-    return tuple(found)
+def _boundary(role: Resource, policies: Mapping[str, Resource]) -> Document | None:
+    """A permissions boundary only narrows: one whose text is not here bounds nothing, which errs on the safe side."""
+    try:
+        bounding = policies.get(role.maybe("permissionsBoundary"))
+        return document(bounding.get("policy"), bounding.name) if bounding else None
+    except BadFactError:
+        return None

@@ -1,5 +1,6 @@
 """From resources to facts of the network: VPCs, subnets, routes, ACLs and security groups."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from sequester.proof.facts import BadFactError, items, mapping, number
@@ -62,6 +63,8 @@ _GATEWAY_IDS = {
     "cagw-": "carrier gateway",
     "vpce-": "firewall or load balancer endpoint",
 }
+# A group of a peered VPC is written with its account before it; a group that is not made yet goes by its URN.
+_OF_ACCOUNT = re.compile(r"^\d{12}/")
 _VPC, _SUBNET, _TABLE = "ec2/vpc:Vpc", "ec2/subnet:Subnet", "ec2/routeTable:RouteTable"
 _DEFAULT_TABLE = "ec2/defaultRouteTable:DefaultRouteTable"
 
@@ -94,8 +97,8 @@ def subnets(stack: Stack) -> dict[str, Subnet]:
     acls = {
         a.maybe("subnetId"): a.text("networkAclId") for a in stack.of("ec2/networkAclAssociation:NetworkAclAssociation")
     }
-    for acl in stack.of("ec2/networkAcl:NetworkAcl"):
-        acls |= dict.fromkeys(acl.several("subnetIds"), acl.id)
+    for key, acl in _acls_by_id(stack):
+        acls |= dict.fromkeys(acl.several("subnetIds"), key)
     default = {v.id: v.maybe("defaultNetworkAclId") or f"default-acl:{v.id}" for v in stack.of(_VPC)}
     return {
         one.id: Subnet(
@@ -196,8 +199,9 @@ def _route(stack: Stack, name: str, raw: Mapping[str, object]) -> Route | None:
 
 def _gateway_kind(stack: Stack, key: str) -> str:
     for kind, name in _GATEWAYS.items():
-        if stack.by_id(kind, key):
-            return name
+        one = stack.by_id(kind, key)
+        if one:
+            return "gateway-endpoint" if one.maybe("vpcEndpointType") == "Gateway" else name
     return next((name for start, name in _GATEWAY_IDS.items() if key.startswith(start)), "unknown gateway")
 
 
@@ -236,14 +240,20 @@ def prefix_lists(stack: Stack) -> dict[str, PrefixList]:
     return found
 
 
+def _acls_by_id(stack: Stack) -> Iterator[tuple[str, Resource]]:
+    yield from ((a.id, a) for a in stack.of("ec2/networkAcl:NetworkAcl"))
+    # A VPC's own, which the plan takes over: its id is the one that the VPC tells.
+    yield from (
+        (a.maybe("defaultNetworkAclId") or a.id, a) for a in stack.of("ec2/defaultNetworkAcl:DefaultNetworkAcl")
+    )
+
+
 def acls(stack: Stack) -> dict[str, Nacl]:
     standalone: dict[str, list[Resource]] = {}
     for one in stack.of("ec2/networkAclRule:NetworkAclRule"):
         standalone.setdefault(one.text("networkAclId"), []).append(one)
     found: dict[str, Nacl] = {}
-    own = [(a.id, a) for a in stack.of("ec2/networkAcl:NetworkAcl")]
-    own += [(a.maybe("defaultNetworkAclId") or a.id, a) for a in stack.of("ec2/defaultNetworkAcl:DefaultNetworkAcl")]
-    for key, acl in own:
+    for key, acl in _acls_by_id(stack):
         rules = [
             _acl_rule(f"{acl.name} {direction}[{i}]", mapping(raw, acl.name), egress=direction == "egress")
             for direction in ("ingress", "egress")
@@ -328,7 +338,7 @@ def _peers(name: str, raw: Mapping[str, object], blocks: tuple[str, ...], lists:
         yield ListRef(one)
     for key in groups:
         for one in _many(raw.get(key)):
-            yield GroupRef(one.rpartition("/")[2])
+            yield GroupRef(_OF_ACCOUNT.sub("", one))
 
 
 def _many(value: object) -> tuple[str, ...]:

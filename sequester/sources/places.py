@@ -1,30 +1,26 @@
-"""From resources to places: everything that has network interfaces in subnets, and what user data does on nodes."""
+"""From resources to places: everything that has network interfaces in subnets."""
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from sequester.proof.facts import items, mapping, number
 from sequester.proof.model import GroupRef, Place, SecurityGroup, SecurityRule, Subnet
 from sequester.proof.selector import Selector
 from sequester.proof.space import EVERY_SERVICE, prefix, whole
-from sequester.sources.resource import Resource, Stack, block
+from sequester.sources.resource import Resource, Stack, block, single
+from sequester.sources.selection import role_of
+from sequester.sources.userdata import POD_INTERFACE, drops_from_pods
 
-_POD_INTERFACE = "eni*"
-
-
-def role_of(subnet: Subnet, selector: Selector) -> str:
-    tags = dict(subnet.tags)
-    return selector.role_of_subnet(subnet.name, tags.get("Name", ""), tags.get("sequester:tier", ""))
+_ROLES = ("sandbox", "agent", "")
 
 
 def places(stack: Stack, subnets: Mapping[str, Subnet], selector: Selector) -> dict[str, Place]:
     """Compute takes the role of its subnets; endpoints and control planes have none."""
-    pods_have_v6 = not _disables_v6(stack)
+    rules_apply = _pods_are_known(stack)
     found: dict[str, Place] = {}
     for one in (
         *_node_groups(stack),
+        *_scaling_groups(stack),
         *_instances(stack),
         *_interfaces(stack),
         *_functions(stack),
@@ -32,11 +28,13 @@ def places(stack: Stack, subnets: Mapping[str, Subnet], selector: Selector) -> d
     ):
         roles = {role_of(subnets[key], selector) for key in one.subnets if key in subnets}
         role = "sandbox" if "sandbox" in roles else "agent" if "agent" in roles else ""
-        guarded = one.guarded and not pods_have_v6
-        found[one.id] = Place(
-            one.id, one.name, one.kind, one.subnets, one.groups, one.public, one.forwards, role, one.addresses,
-            one.metadata_hops, one.metadata_token, guarded, one.identity,
-        )  # fmt: skip
+        found[one.id] = replace(one, role=role, guarded=one.guarded and rules_apply)
+    for owner, one in (*_of_templates(stack), *_attached(stack, found)):
+        # Whatever else stands in an interface's subnet: who has its owner has the interface.
+        held, own = found.get(one.id, one), found.get(owner)
+        strongest = min((held.role, own.role if own else ""), key=_ROLES.index)
+        unknown = "" if own else f"{one.name} is attached to {owner}, which is not in the facts"
+        found[one.id] = replace(held, role=strongest, opaque=held.opaque or unknown)
     for one in (*_endpoints(stack), *_control_planes(stack)):
         found[one.id] = one
     return found
@@ -63,38 +61,145 @@ def _cluster_group(cluster: Resource) -> str:
     return str(config.get("clusterSecurityGroupId") or f"cluster group of {cluster.maybe('name') or cluster.name}")
 
 
+def _stray_address(stack: Stack) -> bool:
+    """A public address that is given to an instance or interface which no resource here is: any node may have it."""
+    here = {one.id for one in stack.of("ec2/instance:Instance", "ec2/networkInterface:NetworkInterface")}
+    given = {
+        one.maybe(key)
+        for one in stack.of("ec2/eip:Eip", "ec2/eipAssociation:EipAssociation")
+        for key in ("instance", "instanceId", "networkInterface", "networkInterfaceId")
+    }
+    return bool(given - here - {""})
+
+
 def _node_groups(stack: Stack) -> Iterator[Place]:
+    stray = _stray_address(stack) or None
     clusters = {c.maybe("name") or c.id: c for c in stack.of("eks/cluster:Cluster")}
     for one in stack.of("eks/nodeGroup:NodeGroup"):
-        template = _template(stack, block(one, "launchTemplate"))
+        template, opaque = _template(stack, one)
         cluster = clusters.get(one.maybe("clusterName"))
         groups, public = _template_network(template) if template else ((), None)
         if not groups:
             groups = (_cluster_group(cluster),) if cluster else ("the cluster's own group",)
         hops, token = _metadata(template) if template else (2, True)
-        guarded = bool(template) and drops_from_pods(template.maybe("userData") if template else "")
+        guarded = _runs_user_data(one) and _template_drops(template)
         yield Place(
-            one.id or one.name, one.name, "node group", one.several("subnetIds"), groups, public,
-            metadata_hops=hops, metadata_token=token, guarded=guarded, identity=one.maybe("nodeRoleArn"),
+            one.id or one.name, one.name, "node group", one.several("subnetIds"), groups, stray or public,
+            metadata_hops=hops, metadata_token=token, guarded=guarded, identity=one.maybe("nodeRoleArn"), opaque=opaque,
         )  # fmt: skip
+
+
+def _scaling_groups(stack: Stack) -> Iterator[Place]:
+    stray = _stray_address(stack) or None
     for one in stack.of("autoscaling/group:Group"):
-        template = _template(stack, block(one, "launchTemplate"))
+        template, opaque = _template(stack, one)
         groups, public = _template_network(template) if template else (("a launch template",), None)
         hops, token = _metadata(template) if template else (2, False)
-        guarded = drops_from_pods(template.maybe("userData")) if template else False
+        guarded = _template_drops(template)
         yield Place(
-            one.id or one.name, one.name, "auto scaling group", one.several("vpcZoneIdentifiers"), groups, public,
-            metadata_hops=hops, metadata_token=token, guarded=guarded,
+            one.id or one.name, one.name, "auto scaling group", one.several("vpcZoneIdentifiers"), groups,
+            stray or public, metadata_hops=hops, metadata_token=token, guarded=guarded,
+            identity=_profile_role(stack, template) if template else f"the role of {one.name}'s template",
+            opaque=opaque,
         )  # fmt: skip
 
 
-def _template(stack: Stack, reference: Mapping[str, object]) -> Resource | None:
+def _profile_role(stack: Stack, one: Resource | None) -> str:
+    """The role that an instance or a launch template has by its instance profile; the profile's name if not known."""
+    raw = one.get("iamInstanceProfile") if one else None
+    if not one or not raw:
+        return ""
+    inner = block(one, "iamInstanceProfile") if not isinstance(raw, str) else {"name": raw}
+    wanted = str(inner.get("name") or inner.get("arn"))
+    for profile in stack.of("iam/instanceProfile:InstanceProfile"):
+        if wanted in (profile.maybe("name"), profile.id, profile.maybe("arn")) and profile.maybe("role"):
+            role = profile.maybe("role").rpartition("/")[2]
+            known = next((r for r in stack.of("iam/role:Role") if role in (r.maybe("name"), r.id)), None)
+            return (known.maybe("arn") if known else "") or f"arn:aws:iam::{stack.account}:role/{role}"
+    return f"instance profile {wanted}"
+
+
+def _template(stack: Stack, user: Resource) -> tuple[Resource | None, str]:
+    """The template that something starts from, and what of it is not in the facts: only the newest version is."""
+    reference, others = _reference(user)
+    if not reference:
+        return None, ""
+    name = str(reference.get("name") or reference.get("id"))
     for one in stack.of("ec2/launchTemplate:LaunchTemplate"):
-        if reference and (
-            one.id == reference.get("id") or (one.maybe("name") and one.maybe("name") == reference.get("name"))
-        ):
-            return one
-    return None
+        named = one.maybe("name") and one.maybe("name") == reference.get("name")
+        if one.id == reference.get("id") or named:
+            version = str(reference.get("version") or "$Default")
+            newest = one.get("latestVersion")
+            chosen = one.get("defaultVersion") if version == "$Default" else version
+            old = newest is not None and str(chosen).isdigit() and number(chosen, name) != number(newest, name)
+            if old:
+                return (
+                    None,
+                    f"{user.name} starts from version {chosen} of {name}, of which only {newest} is in the facts",
+                )
+            return one, _secondary(one) or (f"{user.name} starts from other templates, too" if others else "")
+    return None, f"{user.name} starts from {name}, which is not in the facts"
+
+
+def _reference(user: Resource) -> tuple[Mapping[str, object], bool]:
+    """The template that a group or an instance names; and whether its overrides name others."""
+    plain = block(user, "launchTemplate")
+    if plain or user.get("mixedInstancesPolicy") is None:
+        return plain, False
+    mixed = single(block(user, "mixedInstancesPolicy").get("launchTemplate"), user.name)
+    chosen = single(mixed.get("launchTemplateSpecification"), user.name)
+    overrides = [mapping(raw, user.name) for raw in items(mixed.get("overrides"), user.name)]
+    named = {"id": chosen.get("launchTemplateId"), "name": chosen.get("launchTemplateName")}
+    return {**named, "version": chosen.get("version")}, any(one.get("launchTemplateSpecification") for one in overrides)
+
+
+def _secondary(one: Resource) -> str:
+    """Interfaces on secondary networks (ENA), whose subnets are of no VPC that is modelled."""
+    listed = [*items(one.get("secondaryInterfaces"), one.name), *items(one.get("secondaryNetworkInterfaces"), one.name)]
+    return f"{one.name} has interfaces on a secondary network, which is not modelled" if listed else ""
+
+
+def _own_interfaces(template: Resource) -> Iterator[tuple[int, Mapping[str, object]]]:
+    listed = items(template.get("networkInterfaces"), f"{template.name}.networkInterfaces")
+    yield from ((i, mapping(raw, f"{template.name}.networkInterfaces")) for i, raw in enumerate(listed))
+
+
+def _of_templates(stack: Stack) -> Iterator[tuple[str, Place]]:
+    """Interfaces that a template makes in a subnet of their own, or that are there already: (whose, the interface)."""
+    for user in stack.of("eks/nodeGroup:NodeGroup", "autoscaling/group:Group", "ec2/instance:Instance"):
+        template, _ = _template(stack, user)
+        for i, raw in _own_interfaces(template) if template else ():
+            owner = user.id or user.name
+            groups = tuple(str(g) for g in items(raw.get("securityGroups"), user.name))
+            asked = raw.get("associatePublicIpAddress")
+            public = None if asked is None else str(asked).lower() == "true"
+            name = f"{user.name} interface {raw.get('deviceIndex') or i}"
+            if raw.get("subnetId"):
+                subnet = str(raw["subnetId"])
+                groups = groups or _default_group(stack, subnet)
+                yield owner, Place(f"{owner}/{i}", name, "network interface", (subnet,), groups, public)
+            elif raw.get("networkInterfaceId"):
+                yield owner, _interface_of(stack, str(raw["networkInterfaceId"]), name)
+
+
+def _attached(stack: Stack, found: Mapping[str, Place]) -> Iterator[tuple[str, Place]]:
+    """Interfaces that are given to instances: by themselves, by an attachment, or by the instance."""
+    pairs: list[tuple[str, str]] = []
+    for one in stack.of("ec2/networkInterface:NetworkInterface"):
+        listed = items(one.get("attachments"), f"{one.name}.attachments")
+        pairs += [(str(mapping(raw, one.name).get("instance")), one.id) for raw in listed]
+    for one in stack.of("ec2/networkInterfaceAttachment:NetworkInterfaceAttachment"):
+        pairs.append((one.text("instanceId"), one.text("networkInterfaceId")))
+    for one in stack.of("ec2/instance:Instance"):
+        listed = [mapping(raw, one.name) for raw in items(one.get("networkInterfaces"), one.name)]
+        pairs += [(one.id, str(raw["networkInterfaceId"])) for raw in listed if raw.get("networkInterfaceId")]
+    yield from ((owner, found.get(key) or _interface_of(stack, key, key)) for owner, key in dict.fromkeys(pairs))
+
+
+def _interface_of(stack: Stack, key: str, name: str) -> Place:
+    known = stack.by_id("ec2/networkInterface:NetworkInterface", key)
+    opaque = "" if known else f"{name}: interface {key} is not in the facts"
+    return Place(key, known.name if known else key, "network interface", (), (), opaque=opaque)
 
 
 def _template_network(template: Resource) -> tuple[tuple[str, ...], bool | None]:
@@ -103,6 +208,8 @@ def _template_network(template: Resource) -> tuple[tuple[str, ...], bool | None]
     public: bool | None = None
     for raw in items(template.get("networkInterfaces"), f"{template.name}.networkInterfaces"):
         one = mapping(raw, f"{template.name}.networkInterfaces")
+        if one.get("subnetId") or one.get("networkInterfaceId"):
+            continue  # an interface apart: `_of_templates` has it
         groups += [str(g) for g in items(one.get("securityGroups"), template.name)]
         asked = one.get("associatePublicIpAddress")
         if asked is not None:
@@ -123,18 +230,41 @@ def _instances(stack: Stack) -> Iterator[Place]:
     addressed = {
         e.maybe("instance") or e.maybe("instanceId")
         for e in stack.of("ec2/eip:Eip", "ec2/eipAssociation:EipAssociation")
+    } | {
+        e.maybe("networkInterface") or e.maybe("networkInterfaceId")
+        for e in stack.of("ec2/eip:Eip", "ec2/eipAssociation:EipAssociation")
     }
+    addressed.discard("")
     for one in stack.of("ec2/instance:Instance"):
-        groups = (*one.several("vpcSecurityGroupIds"), *one.several("securityGroups"))
-        asked = one.get("associatePublicIpAddress")
-        public = True if one.id in addressed else None if asked is None else one.flag("associatePublicIpAddress")
-        hops, token = _metadata(one)
-        subnet = one.maybe("subnetId")
+        template, opaque = _template(stack, one)
+        held = _held_interface(stack, one)
+        named, asked = _template_network(template) if template else ((), None)
+        groups = (*one.several("vpcSecurityGroupIds"), *one.several("securityGroups")) or named
+        if held:
+            groups = (*groups, *held.several("securityGroups"))
+        if one.get("associatePublicIpAddress") is not None:
+            asked = one.flag("associatePublicIpAddress")
+        public = True if one.id in addressed or (held and held.id in addressed) else asked
+        said = one if one.get("metadataOptions") or not template else template
+        hops, token = _metadata(said)
+        subnet = one.maybe("subnetId") or (held.maybe("subnetId") if held else "")
+        subnets = tuple(dict.fromkeys(key for key in (subnet, *one.several("subnetIds")) if key))
+        user_data = one.maybe("userDataBase64") or one.maybe("userData")
         yield Place(
-            one.id, one.name, "instance", (subnet,) if subnet else (), groups or _default_group(stack, subnet), public,
+            one.id, one.name, "instance", subnets, groups or _default_group(stack, subnet), public,
             not one.flag("sourceDestCheck", default=True), metadata_hops=hops, metadata_token=token,
-            guarded=drops_from_pods(one.maybe("userData")),
+            addresses=tuple(prefix(address) for address in one.several("privateIps")),
+            guarded=drops_from_pods(user_data or (template.maybe("userData") if template else "")),
+            identity=_profile_role(stack, one) or _profile_role(stack, template), opaque=opaque or _secondary(one),
         )  # fmt: skip
+
+
+def _held_interface(stack: Stack, one: Resource) -> Resource | None:
+    """The interface that an instance was given instead of a subnet."""
+    listed = [mapping(raw, one.name) for raw in items(one.get("networkInterfaces"), one.name)]
+    listed.append(block(one, "primaryNetworkInterface"))
+    keys = [str(raw.get("networkInterfaceId")) for raw in listed if raw.get("networkInterfaceId")]
+    return next((found for key in keys if (found := stack.by_id("ec2/networkInterface:NetworkInterface", key))), None)
 
 
 def _interfaces(stack: Stack) -> Iterator[Place]:
@@ -145,7 +275,7 @@ def _interfaces(stack: Stack) -> Iterator[Place]:
     for one in stack.of("ec2/networkInterface:NetworkInterface"):
         subnet = one.text("subnetId")
         groups = one.several("securityGroups") or _default_group(stack, subnet)
-        fixed = tuple(prefix(address) for address in one.several("privateIps"))
+        fixed = tuple(prefix(address) for key in ("privateIps", "ipv6Addresses") for address in one.several(key))
         public = one.id in addressed
         check = one.flag("sourceDestCheck", default=True)
         yield Place(one.id, one.name, "network interface", (subnet,), groups, public, not check, addresses=fixed)
@@ -176,7 +306,9 @@ def _services(stack: Stack) -> Iterator[Place]:
         if subnets:
             groups = tuple(str(g) for g in items(config.get("securityGroups"), one.name))
             public = str(config.get("assignPublicIp")).lower() == "true"
-            yield Place(one.id, one.name, "service", subnets, groups, public)
+            # Its tasks' role is in a task definition, which is not read: an identity that is in no facts.
+            role = f"the task role of {one.maybe('taskDefinition') or one.name}"
+            yield Place(one.id, one.name, "service", subnets, groups, public, identity=role)
 
 
 def _endpoints(stack: Stack) -> Iterator[Place]:
@@ -198,65 +330,37 @@ def _control_planes(stack: Stack) -> Iterator[Place]:
         yield Place(one.id, one.name, "control plane", subnets, (*groups, _cluster_group(one)), public=False)
 
 
-def _disables_v6(stack: Stack) -> bool:
+def _pods_are_known(stack: Stack) -> bool:
+    """Whether the plugin names pods' interfaces as the nodes' rules do, and leaves pods IPv4 alone."""
     from sequester.sources.cluster import addon_settings
 
     for one in stack.of("eks/addon:Addon"):
         if one.maybe("addonName") == "vpc-cni":
             env = mapping(addon_settings(one).get("env"), f"{one.name} env")
-            return str(env.get("DISABLE_POD_V6")).lower() == "true"
+            named = str(env.get("AWS_VPC_K8S_CNI_VETHPREFIX") or "eni") == POD_INTERFACE.removesuffix("*")
+            return named and str(env.get("DISABLE_POD_V6")).lower() == "true"
     return False
 
 
-def drops_from_pods(user_data: str) -> bool:
-    """Whether user data loads nftables rules that drop every new packet from a pod interface to the node, v4 and v6.
-
-    Only rules of a known form count: an input chain of family inet whose first rule for the CNI's interfaces jumps to
-    a chain that accepts established connections and neighbour discovery, and then drops.
-    """
-    text = _decoded(user_data)
-    if "nft -f" not in text:
-        return False
-    tables = re.findall(r"^table inet \w+ \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
-    return any(_table_drops(table) for table in tables)
+# What an EKS node group starts with where it names no type, or an image of one's own: cloud-init runs shell scripts.
+# Bottlerocket's user data is TOML, Windows' PowerShell, and AL2 comes without nft.
+# https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html
+def _runs_user_data(group: Resource) -> bool:
+    kind = group.maybe("amiType")
+    return kind in ("", "CUSTOM") or kind.startswith("AL2023_")
 
 
-def _table_drops(table: str) -> bool:
-    chains = {
-        name: [line.strip() for line in body.splitlines() if line.strip()]
-        for name, body in re.findall(r"^\s*chain (\w+) \{\n(.*?)^\s*\}", table, re.MULTILINE | re.DOTALL)
+def assumed(stack: Stack) -> tuple[str, ...]:
+    """What a proof takes for granted of machine images."""
+    own = {
+        (group.name, template.maybe("imageId"))
+        for group in stack.of("eks/nodeGroup:NodeGroup", "autoscaling/group:Group")
+        if (template := _template(stack, group)[0]) and template.get("imageId")
     }
-    return any(_chain_drops(lines, chains) for lines in chains.values() if lines and "hook input" in lines[0])
+    return tuple(f"image {image} of {group} runs its user data before kubelet starts" for group, image in sorted(own))
 
 
-def _chain_drops(lines: list[str], chains: Mapping[str, list[str]]) -> bool:
-    for line in lines[1:]:
-        jump = re.fullmatch(r'iifname "([^"]+)" (?:jump|goto) (\w+)', line)
-        dropped = re.fullmatch(r'iifname "([^"]+)" (?:ct state new )?(?:counter )?drop(?: comment "[^"]*")?', line)
-        if dropped and dropped[1] == _POD_INTERFACE:
-            return True
-        if jump and jump[1] == _POD_INTERFACE:
-            return _always_drops(chains.get(jump[2], []))
-        if not (jump or dropped):
-            return False  # something else is decided before, which is not understood here
-    return False
-
-
-def _always_drops(lines: list[str]) -> bool:
-    for line in lines:
-        bare = re.sub(r' comment "[^"]*"$', "", line)
-        if re.fullmatch(r"(counter )?drop", bare):
-            return True
-        if not re.fullmatch(
-            r"ct state established(,related)? (counter )?accept|icmpv6 type \{[a-z, -]*nd-neighbor[a-z, -]*\} accept",
-            bare,
-        ):
-            return False
-    return False
-
-
-def _decoded(user_data: str) -> str:
-    try:
-        return base64.b64decode(user_data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return user_data
+def _template_drops(template: Resource | None) -> bool:
+    if template is None:
+        return False
+    return drops_from_pods(template.maybe("userData"))

@@ -28,7 +28,10 @@ class Registered(Protocol):
 
 def resources_of(registered: Iterable[Registered]) -> list[Resource]:
     """What the program asked for goes before what the cloud answered."""
-    return [Resource(one.type, one.name, one.id, {**one.outputs, **_stated(one.inputs)}, one.urn) for one in registered]
+    return [
+        Resource(one.type, one.name, one.id, {**one.outputs, **_stated(one.inputs)}, one.urn, component=not one.id)
+        for one in registered
+    ]
 
 
 def _stated(inputs: Mapping[str, object]) -> Mapping[str, object]:

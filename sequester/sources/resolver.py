@@ -4,6 +4,9 @@ from sequester.proof.facts import items, mapping, number
 from sequester.proof.model import Association, FirewallRule, ForwardRule, NameService, ResolverEndpoint
 from sequester.sources.resource import Resource, Stack
 
+# USE_LOCAL_RESOURCE_SETTING leaves it to a profile, which is not read: not known.
+_FAIL_OPEN = {"ENABLED": True, "DISABLED": False, "": False}
+
 
 def name_services(stack: Stack) -> dict[str, NameService]:
     return {vpc.id: _of(stack, vpc) for vpc in stack.of("ec2/vpc:Vpc", "ec2/defaultVpc:DefaultVpc")}
@@ -26,7 +29,7 @@ def _of(stack: Stack, vpc: Resource) -> NameService:
         vpc.id,
         dhcp.name if dhcp else f"{vpc.name}'s DHCP options",
         ("options that are not in the plan",) if unknown else servers or ("AmazonProvidedDNS",),
-        configs[-1].maybe("firewallFailOpen").upper() == "ENABLED" if configs else None,
+        _FAIL_OPEN.get(configs[-1].maybe("firewallFailOpen").upper()) if configs else None,
         configs[-1].name if configs else "",
         tuple(_association(stack, a) for a in _firewall(stack, vpc.id)),
         tuple(_forwards(stack, vpc.id)),
@@ -46,6 +49,10 @@ def _firewall(stack: Stack, vpc: str) -> list[Resource]:
 def _association(stack: Stack, one: Resource) -> Association:
     lists = {d.id: d for d in stack.of("route53/resolverFirewallDomainList:ResolverFirewallDomainList")}
     group = one.maybe("firewallRuleGroupId")
+    if not stack.by_id("route53/resolverFirewallRuleGroup:ResolverFirewallRuleGroup", group):
+        # A group of somebody else's: its rules are not in the plan, and may let any name pass.
+        rules = [FirewallRule(group or one.name, 0, "ALLOW", None)]
+        return Association(one.name, one.maybe("vpcId"), number(one.get("priority"), one.name), tuple(rules))
     rules = [
         FirewallRule(
             r.name,

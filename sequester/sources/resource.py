@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
-from sequester.proof.facts import items, mapping, text
+from sequester.proof.facts import BadFactError, items, mapping, text
 
 
 @dataclass(frozen=True)
@@ -16,26 +17,36 @@ class Resource:
     id: str
     properties: Mapping[str, object] = field(default_factory=dict[str, object])
     urn: str = ""
+    parent: str = ""
+    component: bool = False
+    """It only groups others: there is nothing of it in any cloud."""
+    provider: str = ""
+    """The URN of the provider that makes it, where the source tells."""
+    unknown: frozenset[str] = frozenset()
+    """Properties that have a value which nobody knows yet: who asks for one learns that, and not that it is absent."""
 
     def get(self, key: str) -> object:
+        """A property. Raises BadFactError if its value is not known before the deployment."""
+        if key in self.unknown:
+            raise BadFactError(f"{self.name}.{key} is not known before the deployment")
         return self.properties.get(key)
 
     def maybe(self, key: str) -> str:
         """A text property, or the empty text."""
-        value = self.properties.get(key)
+        value = self.get(key)
         return value if isinstance(value, str) else ""
 
     def text(self, key: str) -> str:
         """A text property. Raises BadFactError, naming it, if it is absent or something else."""
-        return text(self.properties.get(key), f"{self.name}.{key}")
+        return text(self.get(key), f"{self.name}.{key}")
 
     def flag(self, key: str, *, default: bool = False) -> bool:
-        value = self.properties.get(key)
+        value = self.get(key)
         return default if value is None else str(value).lower() == "true"
 
     def several(self, key: str) -> tuple[str, ...]:
         """A list of texts."""
-        return tuple(text(one, f"{self.name}.{key}") for one in items(self.properties.get(key), f"{self.name}.{key}"))
+        return tuple(text(one, f"{self.name}.{key}") for one in items(self.get(key), f"{self.name}.{key}"))
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,12 @@ class Stack:
 
 
 def block(one: Resource, key: str) -> Mapping[str, object]:
+    """A block of a resource's properties."""
+    return single(one.get(key), f"{one.name}.{key}")
+
+
+def single(raw: object, where: str) -> Mapping[str, object]:
     """A block that providers write as an object or as a list of one."""
-    if isinstance(one.get(key), list | tuple):
-        return mapping(next(iter(items(one.get(key), key)), None), f"{one.name}.{key}")
-    return mapping(one.get(key), f"{one.name}.{key}")
+    if isinstance(raw, list | tuple):
+        return mapping(next(iter(items(cast("object", raw), where)), None), where)
+    return mapping(raw, where)

@@ -1,16 +1,29 @@
-"""From resources to facts of observation: what records, what counts, what alarms."""
+"""From resources to facts of observation: what records, what counts, what alarms, and whom that tells."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from sequester.proof.facts import items, mapping
-from sequester.proof.model import Alarm, MetricFilter, Sensor
+from sequester.proof.facts import items, mapping, number
+from sequester.proof.model import Alarm, LogGroup, MetricFilter, Sensor, Subscription, Watch
 from sequester.sources.cluster import addon_settings
-from sequester.sources.resource import Resource, Stack
+from sequester.sources.resource import Resource, Stack, block
+from sequester.sources.shipping import shippers
 
 
-def sensors(stack: Stack) -> tuple[Sensor, ...]:
-    return (*_flow_logs(stack), *_resolver_logs(stack), *_clusters(stack), *_trails(stack))
+def watch(stack: Stack, manifests: Sequence[Mapping[str, object]] = ()) -> Watch:
+    sensors = (*_flow_logs(stack), *_resolver_logs(stack), *_clusters(stack), *_trails(stack))
+    groups = {
+        (one.maybe("name") or one.id): LogGroup(
+            one.maybe("name") or one.id, one.maybe("logGroupClass") or "STANDARD", one.maybe("kmsKeyId")
+        )
+        for one in stack.of("cloudwatch/logGroup:LogGroup")
+    }
+    topics = {(one.maybe("arn") or one.id): one.maybe("kmsMasterKeyId") for one in stack.of("sns/topic:Topic")}
+    alarms = tuple(_alarm(one) for one in stack.of("cloudwatch/metricAlarm:MetricAlarm"))
+    told = tuple(
+        Subscription(one.maybe("topic"), one.maybe("protocol"), one.maybe("endpoint"), bool(one.get("filterPolicy")))
+        for one in stack.of("sns/topicSubscription:TopicSubscription")
+    )
+    return Watch(sensors, tuple(_filters(stack)), alarms, groups, topics, told, tuple(shippers(stack, manifests)))
 
 
 def _group_name(arn: str) -> str:
@@ -19,10 +32,15 @@ def _group_name(arn: str) -> str:
 
 def _flow_logs(stack: Stack) -> Iterator[Sensor]:
     for one in stack.of("ec2/flowLog:FlowLog"):
-        complete = one.maybe("trafficType") in ("ALL", "REJECT") and bool(one.maybe("vpcId"))
-        gap = "" if complete else f"trafficType {one.maybe('trafficType')}, or not on the whole VPC"
+        whole = one.maybe("trafficType") in ("ALL", "REJECT") and bool(one.maybe("vpcId"))
+        counted = one.maybe("logDestinationType") in ("", "cloud-watch-logs")
+        gap = "" if whole else f"trafficType {one.maybe('trafficType')}, or not on the whole VPC"
+        gap = gap or ("" if counted else f"goes to {one.maybe('logDestinationType')}, where no filter counts")
         sink = _group_name(one.maybe("logDestination")) or one.maybe("logGroupName")
-        yield Sensor(one.name, "flow log", one.maybe("vpcId"), sink, complete, gap)
+        fields = tuple(f.strip("${}") for f in one.maybe("logFormat").split())
+        yield Sensor(
+            one.name, "flow log", one.maybe("vpcId"), sink, whole and counted, gap, fields, one.maybe("iamRoleArn")
+        )
 
 
 def _resolver_logs(stack: Stack) -> Iterator[Sensor]:
@@ -30,9 +48,8 @@ def _resolver_logs(stack: Stack) -> Iterator[Sensor]:
     for one in stack.of("route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation"):
         config = configs.get(one.maybe("resolverQueryLogConfigId"))
         sink = _group_name(config.maybe("destinationArn")) if config else ""
-        yield Sensor(
-            one.name, "Resolver log", one.maybe("resourceId"), sink, bool(sink), "its configuration is not there"
-        )
+        gap = "its configuration is not there"
+        yield Sensor(one.name, "Resolver log", one.maybe("resourceId"), sink, bool(sink), gap)
 
 
 def _clusters(stack: Stack) -> Iterator[Sensor]:
@@ -46,31 +63,46 @@ def _clusters(stack: Stack) -> Iterator[Sensor]:
                 agent = mapping(addon_settings(addon).get("nodeAgent"), addon.name)
                 wanted = ("enablePolicyEventLogs", "enableCloudWatchLogs")
                 missing = [key for key in wanted if str(agent.get(key)).lower() != "true"]
-                yield Sensor(
-                    addon.name, "NP agent log", name, group, not missing, f"nodeAgent: {', '.join(missing)} not set"
-                )
+                gap = f"nodeAgent: {', '.join(missing)} not set"
+                yield Sensor(addon.name, "NP agent log", name, group, not missing, gap)
 
 
 def _trails(stack: Stack) -> Iterator[Sensor]:
     for one in stack.of("cloudtrail/trail:Trail"):
-        selectors = [mapping(s, one.name) for s in items(one.get("advancedEventSelectors"), one.name)]
-        network = any("NetworkActivity" in json.dumps(s, default=str) for s in selectors)
-        on = network and one.flag("enableLogging", default=True)
+        sources = sorted(
+            source
+            for raw in items(one.get("advancedEventSelectors"), one.name)
+            for source in _sources(mapping(raw, one.name), one.name)
+        )
         sink = _group_name(one.maybe("cloudWatchLogsGroupArn"))
-        yield Sensor(one.name, "CloudTrail VPCE", "", sink, on and bool(sink), "no selector of network activity events")
+        on = bool(sources) and one.flag("enableLogging", default=True) and bool(sink)
+        gap = "no selector of network activity events, not logging, or no log group"
+        role = one.maybe("cloudWatchLogsRoleArn")
+        yield Sensor(one.name, "CloudTrail VPCE", ",".join(sources), sink, on, gap, (), role)
 
 
-def filters(stack: Stack) -> tuple[MetricFilter, ...]:
-    found: list[MetricFilter] = []
+def _sources(selector: Mapping[str, object], where: str) -> Iterator[str]:
+    """The event sources of which a selector records every denied call; none if it looks at some of them only."""
+    said: dict[str, list[str]] = {}
+    for raw in items(selector.get("fieldSelectors"), where):
+        one = mapping(raw, where)
+        if set(one) - {"field", "equals"} and any(one.get(k) for k in set(one) - {"field", "equals"}):
+            return
+        said[str(one.get("field"))] = [str(v) for v in items(one.get("equals"), where)]
+    denials = said.get("errorCode", ["VpceAccessDenied"])
+    if said.get("eventCategory") != ["NetworkActivity"] or "VpceAccessDenied" not in denials:
+        return
+    if set(said) <= {"eventCategory", "eventSource", "errorCode"}:
+        yield from said.get("eventSource", ())
+
+
+def _filters(stack: Stack) -> Iterator[MetricFilter]:
     for one in stack.of("cloudwatch/logMetricFilter:LogMetricFilter"):
-        to = mapping(one.get("metricTransformation"), one.name)
+        to = block(one, "metricTransformation")
         metric = (str(to.get("namespace")), str(to.get("name")))
-        found.append(MetricFilter(one.name, one.maybe("logGroupName"), one.maybe("pattern"), metric))
-    return tuple(found)
-
-
-def alarms(stack: Stack) -> tuple[Alarm, ...]:
-    return tuple(_alarm(one) for one in stack.of("cloudwatch/metricAlarm:MetricAlarm"))
+        dimensions = tuple(sorted(mapping(to.get("dimensions"), one.name)))
+        value = str(to.get("value", "1"))
+        yield MetricFilter(one.name, one.maybe("logGroupName"), one.maybe("pattern"), metric, value, dimensions)
 
 
 def _alarm(one: Resource) -> Alarm:
@@ -78,13 +110,25 @@ def _alarm(one: Resource) -> Alarm:
     metrics = [(one.maybe("namespace"), one.maybe("metricName"))]
     metrics += [_metric(mapping(q.get("metric"), one.name)) for q in queries if q.get("metric")]
     threshold = one.get("threshold")
+    periods = _whole(one, "evaluationPeriods", 1)
     return Alarm(
         one.name,
         tuple(m for m in metrics if m[1]),
         float(str(threshold)) if threshold is not None else None,
         one.flag("actionsEnabled", default=True),
         one.several("alarmActions"),
+        one.maybe("comparisonOperator"),
+        one.maybe("statistic") or ("Sum" if queries else ""),
+        _whole(one, "period", 60 if queries else 0),
+        periods,
+        _whole(one, "datapointsToAlarm", periods),
+        one.maybe("treatMissingData"),
+        tuple(sorted((k, str(v)) for k, v in mapping(one.get("dimensions"), one.name).items())),
     )
+
+
+def _whole(one: Resource, key: str, default: int) -> int:
+    return default if one.get(key) is None else number(one.get(key), f"{one.name}.{key}")
 
 
 def _metric(one: Mapping[str, object]) -> tuple[str, str]:

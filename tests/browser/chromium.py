@@ -40,6 +40,8 @@ class Browser:
         port, path = port_file.read_text().split()
         self._socket = websocket.create_connection(f"ws://127.0.0.1:{port}{path}", suppress_origin=True, timeout=60)
         self._ids = itertools.count(1)
+        self.events: list[dict[str, Any]] = []
+        """What the browser told by itself, of the domains that a window has enabled."""
 
     def close(self) -> None:
         self._process.terminate()
@@ -54,6 +56,7 @@ class Browser:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return answer["result"]
+            self.events.append(answer)
 
     def open(self) -> str:
         """A window of its own, because a tab behind another draws nothing and so loads less; its session."""

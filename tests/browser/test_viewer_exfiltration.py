@@ -2,7 +2,8 @@
 
 import pytest
 from benign import BENIGN, Benign
-from exfiltration import BEYOND_THE_ALLOWLIST, BEYOND_THE_POLICY, CLICKED, PAGES
+from exfiltration import BEYOND_THE_ALLOWLIST, BEYOND_THE_POLICY, CLICKED, NOT_IN_THIS_BROWSER, PAGES, TRIED
+from pages import Page
 from sightings import Sightings
 from ways import ALLOWLIST_ALONE, CLOSED, CONTROL, POLICY_ALONE
 
@@ -15,8 +16,19 @@ def test_the_page_reaches_the_sink_where_nothing_holds_it(sightings: Sightings, 
     assert sightings.seen[name, CONTROL]["name"] > 0
 
 
+@pytest.mark.parametrize("page", NOT_IN_THIS_BROWSER, ids=lambda page: page.name)
+def test_what_this_browser_is_said_not_to_do_it_does_not(sightings: Sightings, page: Page) -> None:
+    assert (page.name, CONTROL) in sightings.shown
+    assert not sightings.seen.get((page.name, CONTROL)), "it does: move the row to where it has a positive control"
+
+
+def test_the_tables_are_wide_enough() -> None:
+    assert len({page.name for page in TRIED}) == len(TRIED) >= 180
+    assert len(NOT_IN_THIS_BROWSER) * 10 < len(TRIED)
+
+
 @pytest.mark.parametrize("way", CLOSED)
-@pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.parametrize("name", [page.name for page in TRIED])
 def test_no_name_connection_or_request(sightings: Sightings, name: str, way: str) -> None:
     assert (name, way) in sightings.shown, "the browser never asked for the page"
     assert not sightings.seen.get((name, way))

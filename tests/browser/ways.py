@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from exfiltration import Page
 from markdown_it import MarkdownIt
+from pages import Page
 
 from sequester.render import HEADERS, REMOVED_HEADERS, SHOWN_TYPES, document, embed
 

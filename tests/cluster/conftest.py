@@ -1,4 +1,4 @@
-"""Plain modules beside these tests (the table of attempts, the tenants they are made on) are importable by name."""
+"""Plain modules beside these tests (the test kubelet, namespaces without a rule) are importable by name."""
 
 import sys
 from pathlib import Path

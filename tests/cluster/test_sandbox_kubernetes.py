@@ -1,29 +1,31 @@
 """Runs on a real API server, under the deployment's own rights and admission: Jobs, attach, warm pods, endings."""
 
 import base64
-import subprocess
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import kubelet as node
 import pytest
 from kubernetes import client
-from tenants import REPOSITORIES, SITE
 
 import tools
 from infra.labels import POOL_LABEL, SANDBOX_TAINT
 from infra.settings.cluster import ClusterSettings
-from infra.settings.tenants import TenantSettings
+from infra.settings.tenants import Quota, SandboxSize, TenantSettings
+from infra.warm_pool import warm_pool
 from infra.workloads import objects
 from sequester import IsolatedExecutor
 from sequester.cloud import control_plane as planes
 from sequester.cloud.control_plane import ControlPlane, wait_for
 from sequester.cloud.kubernetes_api import Json, KubernetesApi
-from sequester.sandbox import bubblewrap, cgroup, local, pods
+from sequester.drill.tenants import REPOSITORIES, SITE
+from sequester.sandbox import cgroup, local, pods
 from sequester.sandbox.cluster_api import ClusterApi
 from sequester.sandbox.errors import MemoryExceeded, SandboxLost, SandboxUnavailable, TimedOut
 from sequester.sandbox.kubernetes import KubernetesBackend
@@ -36,8 +38,13 @@ pytestmark = [
 
 TENANT, NODE = "runs", "node-a"
 IMAGE = f"{REPOSITORIES}/sandbox@sha256:" + "0" * 64
+# What the platform deploys, and so what a run may use: 96 MiB of memory, 16 MiB of files in each place.
+SETTINGS = TenantSettings(
+    sandbox=SandboxSize(cpu="100m", memory="144Mi", disk="48Mi"), warm_pool=2, image=IMAGE, quota=Quota(sandboxes=10)
+)
+PLACE = pods.PodSettings(TENANT, IMAGE, cpu="100m")
 PODS = f"/api/v1/namespaces/{TENANT}-sandbox/pods"
-LIMITS = Limits(timeout_seconds=20, memory_bytes=96 << 20, disk_bytes=16 << 20)
+LIMITS = replace(pods.limits_of("144MiB", "48MiB"), timeout_seconds=20)
 
 # What PSA admits and our policies do not: told apart from a pod of ours by its aliases alone.
 FORBIDDEN: Json = {
@@ -59,29 +66,23 @@ class Container:
 
     def __init__(self, limits: Limits) -> None:
         machine = local.machine()
-        words = bubblewrap.arguments(machine.bwrap, machine.guest, machine.python, limits, (), None)
-        self._process = local.start(words, local.FIRST_UID)
+        self._process = local.start(local.command(machine, limits), local.FIRST_UID)
         self.stdin, self.stdout, self.stderr = self._process.stdin, self._process.stdout, self._process.stderr
         self.oom_killed = False
         self._group = cgroup.Cgroup(machine.cgroups, cgroup.new_name()) if machine.cgroups else None
         if self._group:
             self._group.limit(limits)
-            self._enter(self._group)
-
-    def _enter(self, group: cgroup.Cgroup) -> None:
-        def inner() -> int | None:
-            found = subprocess.run(["pgrep", "-P", str(self._process.pid)], capture_output=True, check=False).stdout
-            return int(found) if found else None
-
-        group.add(wait_for(inner, "bubblewrap's child"))
-        threading.Thread(target=self._end_as_a_group, args=(group,), daemon=True).start()
+            _kill_as_a_group(self._group)
+            self._group.add_family(self._process.pid)
+            threading.Thread(target=self._end_as_a_group, args=(self._group,), daemon=True).start()
 
     def _end_as_a_group(self, group: cgroup.Cgroup) -> None:
-        while self._process.poll() is None:
-            if group.memory_kills():
-                self.oom_killed = True
-                self._process.kill()
-            time.sleep(0.02)
+        with contextlib.suppress(OSError):  # it ended, and its cgroup is gone
+            while self._process.poll() is None:
+                if group.memory_kills() or _out_of_memory(group):
+                    self.oom_killed = True
+                    self._process.kill()
+                time.sleep(0.02)
 
     def wait(self, timeout: float | None = None) -> int:
         code = self._process.wait(timeout)
@@ -96,6 +97,22 @@ class Container:
 
     def kill(self) -> None:
         self._process.kill()
+
+
+def _kill_as_a_group(group: cgroup.Cgroup) -> None:
+    """One out-of-memory kill for all, so that none lives on to report another's end as something else.
+
+    v2 has memory.oom.group. v1 has not: there the kernel stops who asks for more, and this kubelet does the killing.
+    """
+    if group.version == 2:
+        (group.memory / "memory.oom.group").write_text("1")
+    else:
+        (group.memory / "memory.oom_control").write_text("1")
+
+
+def _out_of_memory(group: cgroup.Cgroup) -> bool:
+    """Whether someone in a v1 cgroup waits for memory that will not come."""
+    return group.version == 1 and "under_oom 1" in (group.memory / "memory.oom_control").read_text().splitlines()
 
 
 def run_container(container: Json, pod: Json) -> node.Running:
@@ -119,7 +136,8 @@ def cluster() -> Iterator[Cluster]:
         patch.setattr(
             node, "_WATCH_SECONDS", 5
         )  # a node's watch, which nothing else ends, keeps the server from stopping
-        items = objects(SITE, ClusterSettings(), {TENANT: TenantSettings()})
+        items = objects(SITE, ClusterSettings(), {TENANT: SETTINGS})
+        items = [item for item in items if item["kind"] != "Deployment"]  # see `warm`
         admission = [item for item in items if "AdmissionPolicy" in str(item["kind"])]
         for item in (item for item in items if item not in admission):
             plane.admin.apply(item, manager="tests")
@@ -152,8 +170,11 @@ def api(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> ClusterAp
 
 def backend(api: ClusterApi, **options: Any) -> IsolatedExecutor:
     settings = pods.PodSettings(TENANT, IMAGE, cpu="100m")
-    options = {"start_seconds": 30, **options}
-    return IsolatedExecutor(KubernetesBackend(api, settings, LIMITS, **options), limits=LIMITS)
+    options = {
+        "start_seconds": 90,
+        **options,
+    }  # on a busy machine the quota gives back slowly, and a Job tries again later
+    return IsolatedExecutor(KubernetesBackend(api, settings, **options), limits=LIMITS)
 
 
 @pytest.fixture
@@ -246,22 +267,23 @@ def test_a_retry_takes_over_a_job_that_no_one_attached_to(executor: IsolatedExec
 
 def test_what_admission_refuses_is_said(api: ClusterApi) -> None:
     settings = pods.PodSettings(TENANT, "docker.io/library/python@sha256:" + "0" * 64)
-    made = IsolatedExecutor(KubernetesBackend(api, settings, LIMITS, start_seconds=3), limits=LIMITS)
+    made = IsolatedExecutor(KubernetesBackend(api, settings, start_seconds=3), limits=LIMITS)
     with pytest.raises(SandboxUnavailable) as caught:
         made.run_untrusted_code("pass")
     assert "\n" not in str(caught.value)
 
 
 def test_another_tenants_namespace_is_refused(api: ClusterApi) -> None:
-    made = IsolatedExecutor(KubernetesBackend(api, pods.PodSettings("other", IMAGE), LIMITS), limits=LIMITS)
+    made = IsolatedExecutor(KubernetesBackend(api, pods.PodSettings("other", IMAGE)), limits=LIMITS)
     with pytest.raises(SandboxUnavailable, match=r"\(403\)"):
         made.run_untrusted_code("pass")
 
 
 @pytest.fixture
 def warm(plane: ControlPlane) -> Iterator[None]:
-    settings = pods.PodSettings(TENANT, IMAGE, cpu="100m")
-    plane.admin.apply(pods.warm_pool(settings, LIMITS, 2), manager="tests")  # type: ignore[arg-type]
+    """The tenant's pool, as infra/workloads.py deploys it."""
+    (pool,) = warm_pool(TENANT, SETTINGS, ClusterSettings())
+    plane.admin.apply(pool, manager="tests")
     until(lambda: len(ready(plane)) == 2, "the warm pool")
     yield
     namespace = f"{TENANT}-sandbox"
@@ -292,8 +314,85 @@ def test_a_warm_pod_serves_once_and_is_replaced(api: ClusterApi, plane: ControlP
     until(lambda: left(plane) == [], "nothing is left")
 
 
-def test_two_agents_never_share_a_warm_pod(api: ClusterApi, warm: None) -> None:
-    code = "import os\nresult = os.path.exists('/tmp/seen')\nopen('/tmp/seen', 'w')"
-    with backend(api, warm=True) as executor, ThreadPoolExecutor(3) as pool:
-        runs = [pool.submit(executor.run_untrusted_code, code) for _ in range(4)]
-        assert [run.result().value for run in runs] == [False] * 4
+SEEN = "import os\nresult = os.path.exists('/tmp/seen')\nopen('/tmp/seen', 'w')"
+
+
+def test_parallel_claims_never_share_a_pod(api: ClusterApi, warm: None) -> None:
+    """Six agents at once, two waiting pods: who gets none takes a Job."""
+    with ExitStack() as stack, ThreadPoolExecutor(6) as pool:
+        agents = [stack.enter_context(backend(api, warm=True)) for _ in range(6)]
+        runs = [pool.submit(agent.run_untrusted_code, SEEN) for agent in agents]
+        assert [run.result().value for run in runs] == [False] * 6
+
+
+def test_one_claim_in_many_wins(api: ClusterApi, plane: ControlPlane, warm: None) -> None:
+    pod = api.pods(f"{TENANT}-sandbox", f"{pods.WARM_LABEL}=true")[0]
+    owner: pods.Object = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}
+    bodies = [pods.claim(PLACE, pod.name, f"run-{number}", owner, 20) for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        won = list(pool.map(lambda body: api.create_lease(PLACE.namespace, body), bodies))
+    assert won.count(True) == 1
+    api.delete_pod(PLACE.namespace, pod.name)
+    until(lambda: left(plane) == [], "the claim goes with its pod")
+
+
+def test_a_claim_that_no_one_used_is_cleared_in_time(api: ClusterApi, plane: ControlPlane, warm: None) -> None:
+    claimed = api.pods(PLACE.namespace, f"{pods.WARM_LABEL}=true")
+    for pod in claimed:
+        owner: pods.Object = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "uid": pod.uid}
+        body = pods.claim(PLACE, pod.name, "died", owner, 20)
+        old: Any = {**body, "spec": {**body["spec"], "acquireTime": "2020-01-01T00:00:00.000001Z"}}  # type: ignore[dict-item]
+        assert api.create_lease(PLACE.namespace, old)
+    with backend(api, warm=True) as executor:
+        assert executor.run_untrusted_code("result = 1").value == 1
+    until(lambda: not {pod.name for pod in claimed} & set(ready(plane)), "pods of the dead agent are gone")
+
+
+def test_an_empty_pool_means_a_job(api: ClusterApi, plane: ControlPlane) -> None:
+    assert ready(plane) == []
+    with backend(api, warm=True) as executor:
+        assert executor.run_untrusted_code("result = 1").value == 1
+
+
+def test_a_run_of_another_size_takes_a_job(api: ClusterApi, plane: ControlPlane, warm: None) -> None:
+    before = set(ready(plane))
+    with backend(api, warm=True) as executor:
+        assert executor.run_untrusted_code("result = 1", memory="64MiB").value == 1
+    assert set(ready(plane)) == before
+
+
+def test_a_drained_cluster_is_said(api: ClusterApi, plane: ControlPlane, warm: None) -> None:
+    def cordon(*, on: bool) -> None:
+        plane.admin.request(
+            "PATCH", f"/api/v1/nodes/{NODE}", {"spec": {"unschedulable": on}}, content_type=node._STRATEGIC
+        ).or_raise()
+
+    cordon(on=True)
+    try:
+        for name in ready(plane):
+            plane.admin.request("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 0}).or_raise()
+        until(lambda: ready(plane) == [], "the node is empty")
+        with backend(api, warm=True, start_seconds=3) as executor, pytest.raises(SandboxUnavailable) as caught:
+            executor.run_untrusted_code("result = 1")
+        assert "nodes are available" in str(caught.value)
+    finally:
+        cordon(on=False)
+    until(lambda: len(ready(plane)) == 2, "the pool comes back")
+    with backend(api, warm=True) as executor:
+        assert executor.run_untrusted_code("result = 2").value == 2
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body"),
+    [
+        ("PATCH", PODS, {"metadata": {"labels": {"x": "y"}}}),
+        ("PATCH", f"/apis/coordination.k8s.io/v1/namespaces/{TENANT}-sandbox/leases", {"spec": {}}),
+        ("POST", PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {}}),
+        ("POST", f"/apis/apps/v1/namespaces/{TENANT}-sandbox/deployments", {}),
+        ("PATCH", f"/apis/apps/v1/namespaces/{TENANT}-sandbox/deployments", {"spec": {"replicas": 100}}),
+        ("POST", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases", {}),
+    ],
+)
+def test_an_agent_claims_and_does_no_more(cluster: Cluster, verb: str, path: str, body: Json) -> None:
+    target = path if verb == "POST" else f"{path}/warm-sandboxes"
+    assert cluster.agent.request(verb, target, body, content_type=node._STRATEGIC).status in (403, 415)

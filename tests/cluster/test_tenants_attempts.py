@@ -3,15 +3,17 @@
 from collections.abc import Generator
 from typing import Any
 
-import attempts as table
 import pytest
-from attempts import AGENT_POD_ATTEMPTS, ALLOWED, POD_ATTEMPTS, REQUESTS, SANDBOX, PodAttempt, Request, edited
-from tenants import Tenants, build, every_policy, settle, without_each_rule
+from loosened import without_each_rule
 
 import tools
 from infra.labels import AGENT_ACCOUNT
 from infra.rbac import AGENT_GRANTS, tenant_roles
 from sequester.cloud import control_plane as planes
+from sequester.drill import pods as table
+from sequester.drill.api_requests import ALLOWED, REQUESTS, Request
+from sequester.drill.pods import AGENT_POD_ATTEMPTS, POD_ATTEMPTS, SANDBOX, PodAttempt, edited
+from sequester.drill.tenants import Tenants, build, every_policy, settle
 
 pytestmark = [pytest.mark.lane("cluster", *planes.EXECUTABLES), pytest.mark.xdist_group("tenants")]
 

@@ -87,12 +87,15 @@ class Engine:
         HOOKS.store = Remote(self.url)
         return Aws(account=DEFAULT_ACCOUNT, region=REGION, endpoint=self.url)
 
-    def run(self, *arguments: str, folder: Path | None = None) -> None:
-        """Run the CLI itself, with the Python language host on its PATH; its words are in the error if it fails."""
+    def run(self, *arguments: str, folder: Path | None = None, python: Path | None = None) -> str:
+        """What the CLI itself prints, with the Python language host on its PATH; its words are in the error.
+
+        python: what runs programs and plugins; by default this interpreter.
+        """
         work = self._work()
         host = tools.find("pulumi-language-python")
         assert host is not None
-        path = os.pathsep.join([str(Path(sys.executable).parent), str(host.parent), os.environ["PATH"]])
+        path = os.pathsep.join([str((python or Path(sys.executable)).parent), str(host.parent), os.environ["PATH"]])
         done = subprocess.run(
             [self.folder / "bin" / "pulumi", *arguments, "--non-interactive"],
             cwd=folder or work,
@@ -103,6 +106,26 @@ class Engine:
             timeout=120,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def yaml(self, folder: Path, *arguments: str, stack: bool = True) -> subprocess.CompletedProcess[str]:
+        """What the CLI does with a YAML program in a folder; a policy pack runs too: no Python host is on its PATH.
+
+        stack: whether the command is one on a stack.
+        """
+        self._work()
+        host = tools.find("pulumi-language-yaml")
+        assert host is not None
+        path = os.pathsep.join([str(host.parent), self.environment["PATH"]])
+        return subprocess.run(
+            [self.folder / "bin" / "pulumi", *arguments, "--non-interactive", *(("--stack", "dev") if stack else ())],
+            cwd=folder,
+            env=os.environ | self.environment | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
 
     def kill(self) -> None:
         """End the engine that runs now, without a chance to put anything in order."""

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytest
 from real_engine import Engine, changes
 
 import tools
-from infra.stack import blueprint
+from infra.door import UNMADE
 from sequester.cloud import kubernetes_provider, plugin
 from sequester.cloud.control_plane import EXECUTABLES, ControlPlane, running
+from sequester.standing import blueprint
 
 pytestmark = [pytest.mark.lane("engine", "pulumi"), pytest.mark.xdist_group("engine")]
 
@@ -26,6 +27,7 @@ def configuration(name: str, *zones: str, kubernetes: str = "render") -> dict[st
         "sequester:name": name,
         "sequester:kubernetes": kubernetes,
         "sequester:network": json.dumps({"cidr": "10.42.0.0/16", "azs": list(zones)}),
+        "sequester:door": json.dumps({"deletion_protection": False}),
         "sequester:tenants": json.dumps({"research": {"allow": [{"host": "api.github.com", "paths": ["/repos/*"]}]}}),
     }
 
@@ -58,18 +60,40 @@ def created(stack: pulumi.automation.Stack) -> Counter[str]:
     return found
 
 
+def invocation_policies(found: list[str]) -> Callable[[pulumi.automation.EngineEvent], None]:
+    """Collects what doors' resource policies are planned to say."""
+
+    def see(event: pulumi.automation.EngineEvent) -> None:
+        if (
+            event.resource_pre_event
+            and event.resource_pre_event.metadata.type == "aws:lambda/resourcePolicy:ResourcePolicy"
+        ):
+            new: Any = event.resource_pre_event.metadata.new
+            found.append(str(new.inputs["policy"]))
+
+    return see
+
+
+@pytest.mark.timeout(900)  # minutes where the machine is busy
 def test_the_life_of_the_blueprint(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)  # what is rendered lands here
     two, three = ("us-east-1a", "us-east-1b"), ("us-east-1a", "us-east-1b", "us-east-1c")
     stack = stack_of(engine, "life", *two)
-    foreseen = changes(stack.preview())
+    planned: list[str] = []
+    foreseen = changes(stack.preview(on_event=invocation_policies(planned)))
     assert set(foreseen) == {"create"}
+    assert [UNMADE in policy for policy in planned] == [True, True], "a preview shows who may invoke a door"
     assert vpcs(engine, "life") == [], "a preview made something"
 
     made = stack.up()
     assert changes(made) == foreseen
     assert vpcs(engine, "life") == [made.outputs["vpc"].value]
 
+    door = "arn:aws:lambda:us-east-1:123456789012:function:life-door-research"
+    for resource in (door, f"{door}:live"):
+        policy = str(engine.aws.call("lambda.get_resource_policy", ResourceArn=resource)["Policy"])
+        assert "vpce-" in policy
+        assert UNMADE not in policy
     assert changes(stack.up()) == {}, "a second up found changes"
 
     wider = stack_of(engine, "life", *three)
@@ -89,6 +113,7 @@ def test_the_life_of_the_blueprint(engine: Engine, monkeypatch: pytest.MonkeyPat
     assert not [line for line in engine.held() if "life" in line]
 
 
+@pytest.mark.timeout(900)
 def test_an_interrupted_up_of_the_blueprint_converges(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

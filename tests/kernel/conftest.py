@@ -15,8 +15,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sandbox_techniques import TECHNIQUES, Control, source
+from sandbox_rare_techniques import ALL as TECHNIQUES
+from sandbox_techniques import CANARY
 
+from sequester.drill.program import Bare, program
 from sequester.sandbox.guest import syscalls
 
 NOBODY = 65534
@@ -45,8 +47,8 @@ Try = Callable[..., dict[str, Any]]
 def try_techniques(package: str) -> Try:
     """Runs techniques as a user (once each): what happened behind the walls, without them, and at the sink.
 
-    `only` narrows to some. To take walls away: `start` replaces the supervisor's first lines, `walls` bubblewrap's
-    arguments, and `allow_all` the filter.
+    `only` narrows to some; `builder` puts up the walls. To take walls away: `start` replaces the supervisor's first
+    lines, `walls` bubblewrap's arguments, and `allow_all` the filter.
     """
 
     @cache
@@ -56,23 +58,26 @@ def try_techniques(package: str) -> Try:
         start: str = "",
         allow_all: bool = False,
         walls: tuple[str, ...] = (),
+        builder: str = "bubblewrap",
     ) -> dict[str, Any]:
         numbers = dict(syscalls.numbers(os.uname().machine))
         chosen = [technique for technique in TECHNIQUES if not only or technique.name in only]
-        tried = [technique for technique in chosen if technique.control is not Control.UNSAFE]
+        tried = [technique for technique in chosen if technique.bare is not Bare.UNSAFE]
         with TemporaryDirectory(prefix="sequester-sink-") as directory:
             Path(directory).chmod(0o755)
             (Path(directory) / "work").mkdir()
             (Path(directory) / "work").chmod(0o777)
             job = {
                 "package": package,
+                "canary": CANARY,
                 "directory": directory,
                 "uid": NOBODY if user == "nobody" else 0,
-                "sources": {technique.name: source(technique, numbers) for technique in chosen},
+                "sources": {technique.name: program(technique, numbers) for technique in chosen},
+                "builder": builder,
                 "controls": [technique.name for technique in tried]
-                if user == "root" and not start and not allow_all
+                if (user, builder) == ("root", "bubblewrap") and not start and not allow_all
                 else [],
-                "to_sink": [technique.name for technique in tried if technique.control is Control.REACHES_SINK],
+                "to_sink": [technique.name for technique in tried if technique.bare is Bare.REACHES_SINK],
                 "start": start.replace("GUEST", f"{package}/sequester/sandbox").replace(
                     "WORK_HERE", f"{directory}/work"
                 ),
@@ -84,7 +89,7 @@ def try_techniques(package: str) -> Try:
                 input=json.dumps(job),
                 capture_output=True,
                 text=True,
-                timeout=240,
+                timeout=180,
                 check=False,
             )
             assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ root to make the namespace; the sandboxes are then started by the user that the 
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -109,17 +110,19 @@ def make_namespace() -> None:
 def behind_walls(job: dict[str, Any], to: dict[str, Any]) -> dict[str, Any]:
     """Each technique in a sandbox of its own, by the ordinary user or by root."""
     from sequester import IsolatedExecutor
-    from sequester.sandbox import bubblewrap
+    from sequester.sandbox import builders, tree
     from sequester.sandbox.errors import RunFailed
 
-    bubblewrap.START = job["start"] or bubblewrap.START
+    if job["builder"] == "unshare":
+        which = shutil.which
+        builders.shutil.which = lambda name, **more: None if name == "bwrap" else which(name, **more)  # type: ignore[assignment]
+    tree.START = job["start"] or tree.START
     if job["walls"]:
 
-        def fewer(program: str, _guest: Any, python: Any, _limits: Any, _binds: Any, info: int | None) -> list[str]:
-            said = [] if info is None else ["--info-fd", str(info)]
-            return [program, *job["walls"], *said, "--", python.executable, "-I", "-S", "-c", bubblewrap.START]
+        def fewer(builder: Any, _steps: Any, _guest: Any, python: Any) -> list[str]:
+            return [builder.program, *job["walls"], "--", *tree.program(python)]
 
-        bubblewrap.arguments = fewer
+        builders.Bubblewrap.command = fewer  # type: ignore[method-assign]
     if job["allow_all"]:
         import struct
 
@@ -213,10 +216,10 @@ def main() -> None:
     make_namespace()
     directory = Path(job["directory"])
     sink = Sink(directory)
-    canary = directory / "host-file"
-    canary.write_text("seen")
-    canary.chmod(0o644)
-    sink.to["host_file"] = str(canary)
+    host_file = directory / "host-file"
+    host_file.write_text("seen")
+    host_file.chmod(0o644)
+    sink.to |= {"host_file": str(host_file), "canary": job["canary"]}
     behind = as_user(job["uid"], lambda: behind_walls(job, sink.to))
     time.sleep(0.2)
     leaked = sink.received

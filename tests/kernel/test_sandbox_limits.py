@@ -1,6 +1,8 @@
 """Bombs, floods and forgeries: each ends the run or comes to nothing, by name, and the agent is not moved."""
 
+import contextlib
 import io
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +11,16 @@ import pytest
 from rich.console import Console
 
 from sequester import IsolatedExecutor
-from sequester.sandbox import cgroup, local
+from sequester.sandbox import builders, cgroup, local
 from sequester.sandbox.errors import (
     InvalidRequest,
     InvalidResult,
     MemoryExceeded,
     OutputTooLarge,
+    SandboxUnavailable,
     TimedOut,
 )
+from sequester.sandbox.guest.events import MAX_TEXT
 from sequester.sandbox.report import attempts_table
 from sequester.sandbox.task import Limits
 
@@ -69,6 +73,31 @@ def test_memory_without_cgroups(monkeypatch: pytest.MonkeyPatch) -> None:
                     executor.run_untrusted_code("import os, time\n" + code + "\ntime.sleep(20)")
     finally:
         local.machine.cache_clear()
+
+
+def test_memory_where_processes_are_moved_into_their_cgroup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with cgroup v2, where a thread cannot start them inside: PID 1 is in before it has anything to run."""
+    if not cgroup.parents():
+        return
+    monkeypatch.setattr(cgroup.Cgroup, "born_inside", lambda _: contextlib.nullcontext(enter_result=False))
+    with IsolatedExecutor.local(limits=Limits(memory_bytes=64 << 20, timeout_seconds=20)) as executor:
+        for code in (GROW, GROW_IN_FORKS):
+            with pytest.raises(MemoryExceeded):
+                executor.run_untrusted_code(code)
+
+
+def test_walls_that_cannot_be_put_up_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without bubblewrap, one step fails: nothing runs, and the layer is said."""
+    machine = local.machine()
+    setpriv, unshare = shutil.which("setpriv"), shutil.which("unshare")
+    assert setpriv
+    assert unshare
+    broken = [word if word != "/sandbox" else "/proc/no/such" for word in local.command(machine, Limits())]
+    steps = broken[broken.index("--uid") : broken.index("--")]
+    words = builders.Unshare(setpriv, unshare).command(steps, machine.guest, machine.python)
+    monkeypatch.setattr(local, "command", lambda *_: words)
+    with IsolatedExecutor.local() as executor, pytest.raises(SandboxUnavailable, match="sequester: mounts: "):
+        executor.run_untrusted_code("pass")
 
 
 FORK_BOMB = """
@@ -221,10 +250,151 @@ def test_values_that_are_not_json(executor: IsolatedExecutor) -> None:
     assert executor.run_untrusted_code("result = float('nan')").exit == 1
 
 
-@pytest.mark.parametrize("raw", ["NaN", '{"a":1,"a":2}', "[" * 200 + "]" * 200, "\\xff", "1 2", "[" * 100000])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "NaN",
+        '{"a":1,"a":2}',
+        "[" * 200 + "]" * 200,
+        "\\xff",
+        "1 2",
+        "[" * 50000,
+        "1e999",
+        "-1e999",
+        "9" * 5000,
+        '"\\\\ud800"',
+        '{"\\\\udc00": 1}',
+        "\\xef\\xbb\\xbf1",
+        '"\\x01"',
+        "01",
+        "[1,]",
+    ],
+)
 def test_values_that_only_look_like_json(executor: IsolatedExecutor, raw: str) -> None:
     with pytest.raises(InvalidResult):
         executor.run_untrusted_code(f"import os; os.write(3, b'{raw}')")
+
+
+def test_a_value_of_countless_containers(executor: IsolatedExecutor) -> None:
+    """Each takes the agent 20 times its text: counted before anything is built."""
+    with pytest.raises(InvalidResult, match="lists and objects"):
+        executor.run_untrusted_code(
+            "import os\nleft = b'[' + b'[],' * 600000 + b'0]'\nwhile left: left = left[os.write(3, left):]"
+        )
+    text = executor.run_untrusted_code("result = '[' * 600000")
+    assert text.value == "[" * 600000
+
+
+def test_frames_at_every_offset_are_text(executor: IsolatedExecutor) -> None:
+    code = f"""
+import os
+frame = {FRAME}
+for at in range(64):
+    os.write(1, b'.' * at + frame[at % len(frame):] + frame)
+result = 1
+"""
+    result = executor.run_untrusted_code(code)
+    assert result.value == 1
+    assert result.stdout.count("1337") >= 64
+
+
+LEFT = {
+    "an unreadable directory": ("os.mkdir('d'); open('d/f', 'w').close(); os.chmod('d', 0)", {"d"}),
+    "a directory that cannot be entered": ("os.mkdir('d'); open('d/f', 'w').close(); os.chmod('d', 0o400)", {"d/f"}),
+    "an unreadable file": ("open('f', 'w').close(); os.chmod('f', 0)", {"f"}),
+    "a path longer than any": (
+        "n = 'n' * 250\nfor _ in range(30): os.mkdir(n); os.chdir(n)\nopen('deep', 'w').close(); os.chdir('/sandbox')",
+        {"/".join(["n" * 250] * 5)},
+    ),
+    "directories without end": (
+        "for _ in range(60): os.mkdir('d'); os.chdir('d')\nos.chdir('/sandbox')",
+        {"/".join(["d"] * 33)},
+    ),
+    "a name that turns text around": ("open('a\u202eb', 'w').close()", {"'a\\u202eb'"}),
+    "a name of two lines": ("open('a\\nb', 'w').close()", {"'a\\nb'"}),
+    "a name that is no text": ("open(b'\\xff\\xfe', 'w').close()", {"'\\udcff\\udcfe'"}),
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_odd_things_left_are_named_and_the_rest_comes(executor: IsolatedExecutor, name: str) -> None:
+    code, skipped = LEFT[name]
+    result = executor.run_untrusted_code(f"import os\nopen('good', 'w').write('x')\n{code}\nresult = 1")
+    assert result.value == 1, result.stderr
+    assert dict(result.files) == {"good": b"x"}
+    named = {event.detail.rpartition(": ")[0] for event in result.events if event.kind == "result" and event.detail}
+    assert {name[:400] for name in named} == {name[:400] for name in skipped}
+
+
+def test_the_working_directory_itself_is_shut(executor: IsolatedExecutor) -> None:
+    result = executor.run_untrusted_code("import os\nopen('f', 'w').close(); os.chmod('/sandbox', 0); result = 1")
+    assert (result.value, dict(result.files)) == (1, {})
+
+
+def test_a_million_names_are_not_read(executor: IsolatedExecutor) -> None:
+    """As many as fit in a second; links, so that no limit on files counts them."""
+    code = "import os\nfor n in range(4000): os.symlink('x', 'l%d' % n)"
+    with pytest.raises(OutputTooLarge):
+        executor.run_untrusted_code(code)
+
+
+def test_events_are_short_whatever_they_quote(executor: IsolatedExecutor) -> None:
+    """A container runtime cuts log lines at 16 KiB: none may be longer (containerd, pkg/cri/io)."""
+    code = "import os\ntry: os.execv('/' + '\\x01' * 4000, ['x'])\nexcept OSError: result = 1"
+    result = executor.run_untrusted_code(code)
+    (seen,) = [event for event in result.events if event.kind == "exec"]
+    assert seen.detail
+    assert len(seen.detail) <= MAX_TEXT
+
+
+@pytest.mark.parametrize("threads", [1, 6])
+def test_a_storm_does_not_outlast_the_time(executor: IsolatedExecutor, threads: int) -> None:
+    code = f"""
+import socket, threading
+def storm():
+    while True:
+        try: socket.socket(socket.AF_UNIX)
+        except PermissionError: pass
+for _ in range({threads} - 1): threading.Thread(target=storm, daemon=True).start()
+storm()
+"""
+    with pytest.raises(TimedOut) as caught:
+        executor.run_untrusted_code(code, timeout=0.7)
+    assert sum(event.count for event in caught.value.result.attempts) > 100
+
+
+def test_every_family_and_type_by_number(executor: IsolatedExecutor) -> None:
+    """What the table of techniques names singly, all of them: 46 families, 16 types, by socket and by socketpair."""
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+made, pairs = [], []
+for family in range(46):
+    for kind in range(16):
+        fd = libc.socket(family, kind, 0)
+        if fd >= 0: made.append([family, kind]); os.close(fd)
+        ends = (ctypes.c_int * 2)()
+        if libc.socketpair(family, kind, 0, ends): continue
+        pairs.append([family, kind]); os.close(ends[0]); os.close(ends[1])
+result = [made, pairs]
+"""
+    result = executor.run_untrusted_code(code)
+    assert result.value is not None, result.stderr
+    made, pairs = result.value  # type: ignore[misc]
+    assert made == [[2, 1], [2, 2], [10, 1], [10, 2]]
+    assert {family for family, _ in pairs} == {1}  # type: ignore[union-attr, misc]
+    assert sum(event.count for event in result.events if event.action == "denied") == 2 * 46 * 16 - 4 - 16
+
+
+def test_no_core_reaches_a_handler_of_the_host(executor: IsolatedExecutor) -> None:
+    """At 1 the kernel starts no handler that core_pattern names; at 0 it would, and so it may not be lowered."""
+    code = """
+import resource
+held = resource.getrlimit(resource.RLIMIT_CORE)
+try: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+except (OSError, ValueError): result = list(held)
+"""
+    assert executor.run_untrusted_code(code).value == [1, 1]
 
 
 def test_links_are_not_followed_into_results(executor: IsolatedExecutor, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Sandbox: start to result, beside other sandboxes
 
-Peers are measured where they are installed: bubblewrap alone with the same walls, gVisor's runsc (Debian's), and
-@anthropic-ai/sandbox-runtime (its `srt`, by SEQUESTER_SRT, else on PATH).
+Peers are measured where they are installed: bubblewrap alone with the same walls and as the same ordinary user,
+gVisor's runsc (Debian's), and @anthropic-ai/sandbox-runtime (its `srt`, by SEQUESTER_SRT, else on PATH; it wants
+Debian's ripgrep and socat).
 """
 
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from measure import Row, interleaved
 
 from sequester import IsolatedExecutor
-from sequester.sandbox import bubblewrap, local
+from sequester.sandbox import local, tree
 from sequester.sandbox.task import Limits, Task
 
 RUNS = 40
@@ -36,7 +37,7 @@ def _start_to_result() -> Iterable[Row]:
     with IsolatedExecutor.local() as cold, IsolatedExecutor.local(warm=4) as warm:
         subjects: dict[str, Callable[[], object]] = {
             "bare Python": lambda: _output([PYTHON, "-I", "-S", "-c", PRINT]),
-            "bubblewrap alone": lambda: _output(_walls([PYTHON, "-I", "-S", "-c", PRINT])),
+            "bubblewrap alone": lambda: _output(_walls([PYTHON, "-I", "-S", "-c", PRINT]), _ordinary_user()),
             "Sequester, cold": lambda: cold.run_untrusted_code(PRINT),
             **_peers(),
         }
@@ -104,7 +105,8 @@ def _memory() -> Iterable[Row]:
     """Of a waiting sandbox: proportional set of bubblewrap and supervisor."""
     waiting = [local.Sandbox(local.machine(), Limits()) for _ in range(8)]
     try:
-        time.sleep(1)
+        for sandbox in waiting:
+            _wait_until_idle(sandbox.pid)
         sizes = [sum(_proportional_bytes(pid) for pid in _family(sandbox.pid)) for sandbox in waiting]
     finally:
         for sandbox in waiting:
@@ -113,17 +115,31 @@ def _memory() -> Iterable[Row]:
     task = Task(code=PRINT)
     begin = time.perf_counter()
     for _ in range(200):
-        task.request({}, (), bubblewrap.ENVIRONMENT)
+        task.request({}, (), tree.ENVIRONMENT)
     yield Row("building a request", f"{(time.perf_counter() - begin) / 200 * 1e6:.0f} us")
 
 
-def _output(words: list[str]) -> str:
-    return subprocess.run(words, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"}).stdout
+def _output(words: list[str], user: int | None = None) -> str:
+    return subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin"},
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+    ).stdout
+
+
+def _ordinary_user() -> int | None:
+    """Who sandboxes run as: as root, someone whom no account is."""
+    return local.FIRST_UID if os.geteuid() == 0 else None
 
 
 def _walls(command: list[str]) -> list[str]:
     found = local.machine()
-    words = bubblewrap.arguments(found.bwrap, found.guest, found.python, Limits(), (), None)
+    words = local.command(found, Limits())
     return [*words[: words.index("--") + 1], *command]
 
 
@@ -139,7 +155,7 @@ def _peers() -> dict[str, Callable[[], object]]:
             '{"network": {"allowedDomains": [], "deniedDomains": []},'
             ' "filesystem": {"denyRead": [], "allowWrite": [], "denyWrite": []}}'
         )
-        command = [srt, "--settings", str(settings), f"{PYTHON} -I -S -c '{PRINT}'"]
+        command = [srt, "--settings", str(settings), "-c", f"{PYTHON} -I -S -c '{PRINT}'"]
         if _works(command):
             peers["@anthropic-ai/sandbox-runtime"] = lambda: _output(command)
     return peers
@@ -150,6 +166,19 @@ def _works(words: list[str]) -> bool:
         return _output(words).strip().endswith("1")
     except (OSError, subprocess.CalledProcessError):
         return False
+
+
+def _wait_until_idle(pid: int) -> None:
+    """Until the supervisor is there and takes no more processor time."""
+    before = -1.0
+    while True:
+        time.sleep(0.2)
+        family = _family(pid)
+        ticks = sum(sum(map(int, Path(f"/proc/{each}/stat").read_text().split()[13:15])) for each in family)
+        python = any("python" in Path(f"/proc/{each}/comm").read_text() for each in family)
+        if python and ticks == before:
+            return
+        before = ticks
 
 
 def _family(pid: int) -> list[int]:

@@ -109,7 +109,7 @@ MUTATIONS = (
              _json("configurationValues", lambda v: v["env"].update(NETWORK_POLICY_ENFORCING_MODE="standard"))),
     Mutation("policy-strict", _ADDON, "vpc-cni",
              _json("configurationValues", lambda v: v["nodeAgent"].update(enablePolicyEventLogs="false"))),
-    Mutation("names-listed", _ADDON, "coredns",
+    Mutation("pod-names-listed", _ADDON, "coredns",
              _json("configurationValues", lambda v: v.update(corefile=".:53 {\n forward . /etc/resolv.conf\n}"))),
     Mutation("addons-pinned", _ADDON, "kube-proxy", _set(addonVersion="v1.35.0-eksbuild.1")),
     Mutation("node-rights", _POLICY, "sandbox-node",
@@ -142,7 +142,7 @@ def findings() -> dict[int, set[str]]:
             if mutation.control not in {other.control for other in batch.values()}:
                 batch[number] = mutation
         seen = _observe_with(list(batch.values()))
-        red = {finding.control.id for finding in check_cluster(seen)}
+        red = {finding.id for finding in check_cluster(seen)}
         found |= dict.fromkeys(batch, red)
         waiting = {number: mutation for number, mutation in waiting.items() if number not in batch}
     return found

@@ -459,5 +459,5 @@ def test_a_control_that_is_gone_is_found(read_back: Callable[..., Observed], bat
     """Each is found by its own control and with its own words."""
     findings = check(read_back(together(batch)))
     for mutation in batch:
-        own = [str(f) for f in findings if f.control.id == mutation.control]
+        own = [str(f) for f in findings if f.id == mutation.control]
         assert any(mutation.says in line for line in own), (mutation.name, own)

@@ -8,15 +8,14 @@ from typing import Any
 import pulumi
 import pytest
 
-import infra.door
-from infra.door import Doors, DoorsArgs, TenantDoor, invocation_policy, role_policy
+from infra.door import Doors, DoorsArgs, NotBuiltError, TenantDoor, built, invocation_policy, role_policy
 from infra.door_store import audit_bucket, bucket_policy, config_bucket, table
 from infra.logs import Logs, LogsArgs
 from infra.names import Names
 from infra.settings.door import AllowRule, Budget, Credential, DoorSettings
 from lambda_proxy.config import load
 from sequester.cloud import EmbeddedCloud
-from tools.build_door import members, pack
+from sequester.door_zip import members, pack
 
 NAMES = Names("dev", "123456789012", "us-east-1")
 ENDPOINT = "vpce-0123456789abcdef0"
@@ -33,12 +32,12 @@ def tenant_door(tenant: str) -> TenantDoor:
     return TenantDoor((rule,), Budget(), {"api.github.com": credential}, f"{tenant}/canaries", caller(tenant))
 
 
-def program() -> None:
+def program(code: Path) -> None:
     groups = {NAMES.door_log_group(tenant): 365 for tenant in TENANTS}
     logs = Logs("dev", LogsArgs(NAMES, groups))
     Doors(
         "dev",
-        DoorsArgs(NAMES, DoorSettings(), {t: tenant_door(t) for t in TENANTS}, ENDPOINT, logs.groups),
+        DoorsArgs(NAMES, DoorSettings(), built(code), {t: tenant_door(t) for t in TENANTS}, ENDPOINT, logs.groups),
         pulumi.ResourceOptions(),
     )
 
@@ -47,11 +46,9 @@ def program() -> None:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCloud]:
     artifact = tmp_path_factory.mktemp("door") / "door.zip"
     pack(artifact, None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(infra.door, "ARTIFACT", artifact)
-        with EmbeddedCloud(region="us-east-1") as embedded:
-            embedded.up(program, config={})
-            yield embedded
+    with EmbeddedCloud(region="us-east-1") as embedded:
+        embedded.up(lambda: program(artifact), config={})
+        yield embedded
 
 
 def test_each_tenant_has_a_function_of_its_own_outside_the_vpc(cloud: EmbeddedCloud) -> None:
@@ -148,3 +145,8 @@ def test_the_zip_is_the_same_each_time_and_holds_the_handler(tmp_path: Path) -> 
     assert "lambda_proxy/handler.py" in names
     assert names == sorted(names)
     assert not [name for name in names if "__pycache__" in name]
+
+
+def test_code_that_is_not_built_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(NotBuiltError, match="run `make door`"):
+        built(tmp_path / "door.zip")

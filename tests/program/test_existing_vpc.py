@@ -8,9 +8,9 @@ import pytest
 from infra.ownership import not_owned
 from infra.settings import parse
 from infra.settings.addresses import Tier
-from infra.stack import blueprint
 from sequester.cloud import EmbeddedCloud
 from sequester.readback import Layout, check, observe
+from sequester.standing import blueprint
 
 CIDR = "10.50.0.0/16"
 ZONES = ("us-east-1a", "us-east-1b")
@@ -73,7 +73,7 @@ def test_what_its_owner_does_is_found(cloud: EmbeddedCloud, configuration: Any) 
     ec2.create_route(
         RouteTableId=subnets[Tier.SANDBOX][0].route_table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
     )
-    reds = {finding.control.id for finding in check(observe(cloud.client, Layout.of(settings)))}
+    reds = {finding.id for finding in check(observe(cloud.client, Layout.of(settings)))}
     assert reds == {"no-internet-gateway", "local-routes"}
 
 

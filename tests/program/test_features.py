@@ -4,9 +4,9 @@ from typing import Any
 
 from infra.services import SERVICES
 from infra.settings import parse
-from infra.stack import blueprint
 from sequester.cloud import EmbeddedCloud
 from sequester.readback import Layout, check, observe
+from sequester.standing import blueprint
 
 ACCOUNT = "123456789012"
 DIGEST = "sha256:" + "0" * 64

@@ -1,5 +1,6 @@
 """Tenants' objects: from settings alone, each tenant's own, in an order in which rights come last."""
 
+import inspect
 from typing import Any
 
 import pytest
@@ -8,9 +9,13 @@ import yaml
 from infra.labels import sandbox_namespace
 from infra.manifests import Manifest, documents, identity, title
 from infra.settings import Settings, parse
-from infra.stack import blueprint
+from infra.settings.quantities import amount
+from infra.settings.tenants import SandboxSize
 from infra.workloads import RENDER_DIRECTORY, cluster_objects, objects, site, tenant_objects
+from sequester import IsolatedExecutor
 from sequester.cloud import EmbeddedCloud, Run
+from sequester.sandbox import pods
+from sequester.standing import blueprint
 
 pytestmark = pytest.mark.xdist_group("cluster-program")
 
@@ -58,7 +63,7 @@ def test_every_object_is_there_once() -> None:
 def test_no_object_of_a_tenant_lies_outside_of_its_namespaces() -> None:
     settings = _settings({"research": {}})
     own = {"research-agent", "research-sandbox"}
-    for item in tenant_objects("research", settings.tenants["research"], site(settings), settings.cluster.version):
+    for item in tenant_objects("research", settings.tenants["research"], site(settings), settings.cluster):
         kind, namespace, name = identity(item)
         assert (name if kind == "Namespace" else namespace) in own
 
@@ -176,3 +181,32 @@ def test_render_needs_no_cluster() -> None:
     provider = next(r for r in _up(kubernetes="render").resources if r.type == "pulumi:providers:kubernetes")
     assert provider.inputs["renderYamlToDirectory"] == RENDER_DIRECTORY
     assert "kubeconfig" not in provider.inputs
+
+
+def test_a_warm_pool_is_a_setting_of_the_tenant() -> None:
+    """Its size, image and share; made last, when all that holds it is there."""
+    image = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/sequester/sandbox@sha256:{'0' * 64}"
+    waiting = {"warm_pool": 4, "image": image, "sandbox": {"cpu": "500m", "memory": "2Gi", "disk": "1Gi"}}
+    made = _made(_settings({"research": waiting, "support": {}}))
+    pools = [item for item in made if item["kind"] == "Deployment"]
+    assert [identity(item) for item in pools] == [("Deployment", "research-sandbox", "warm-sandboxes")]
+    spec: Any = pools[0]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert spec["replicas"] == 4
+    assert container["image"] == image
+    shares = {"cpu": "500m", "memory": str(2 << 30), "ephemeral-storage": str(1 << 30)}
+    assert container["resources"] == {"requests": shares, "limits": shares}
+    own = [item for item in made if "research-sandbox" in identity(item)]
+    assert own[-1] is pools[0]
+
+
+def test_an_executor_of_defaults_fits_a_pool_of_defaults() -> None:
+    one = SandboxSize()
+    limits = pods.limits_of("1GiB", "1GiB")
+    assert inspect.signature(IsolatedExecutor.kubernetes).parameters["memory"].default == "1GiB"
+    share = pods.share(pods.PodSettings("research", "image"), limits)
+    assert [amount(share[key]) for key in ("cpu", "memory", "ephemeral-storage")] == [
+        amount(one.cpu),
+        amount(one.memory),
+        amount(one.disk),
+    ]

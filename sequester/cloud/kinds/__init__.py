@@ -50,3 +50,8 @@ def table(module: str) -> dict[str, Kind]:
     files = [import_module(f"{__name__}.{file}") for file in FILES.get(module, ())]
     rows = [row for file in files for row in file.KINDS if row.token.startswith(f"aws:{module}/")]
     return {row.token: row for row in rows}
+
+
+def tokens() -> list[str]:
+    """Every type that the embedded cloud can make."""
+    return [token for module in FILES for token in table(module)]

@@ -1,69 +1,64 @@
 """Conditions, three-valued: true, false, or unknown where the key is the caller's or the plan's secret.
 
-Rules for missing keys, `IfExists`, `ForAllValues`, `Null` and negated operators are AWS's:
+Rules for missing keys, `IfExists`, `ForAllValues`, `Null`, negated operators and policy variables are AWS's:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 
 from sequester.proof.iam.document import Condition
-from sequester.proof.iam.pattern import TooHardError, includes, intersects
+from sequester.proof.iam.operators import NEGATED, TESTS, Truth, Value
 
+__all__ = ["Truth", "Value", "all_hold", "holds"]
 
-class Truth(Enum):
-    FALSE = 0
-    UNKNOWN = 1
-    TRUE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What is known of a key: `text` is a pattern that its value matches; None means the key is absent."""
-
-    text: str | None
-
-
-_STRINGS = {
-    "stringequals": (False, False),
-    "stringlike": (True, False),
-    "stringequalsignorecase": (False, True),
-    "arnequals": (True, False),
-    "arnlike": (True, False),
-    "bool": (False, True),
-}
-_NEGATED = {
-    "stringnotequals": "stringequals",
-    "stringnotlike": "stringlike",
-    "stringnotequalsignorecase": "stringequalsignorecase",
-    "arnnotequals": "arnequals",
-    "arnnotlike": "arnlike",
-}
+_VARIABLE = re.compile(r"\$\{([^},]*)(?:,\s*'([^']*)')?\}")
 
 
 def holds(condition: Condition, context: Mapping[str, Value]) -> Truth:
     """Whether a condition holds in a context; a key that the context does not speak of is unknown."""
     operator = condition.operator.lower()
-    every = operator.startswith("forallvalues:")
+    every, some = operator.startswith("forallvalues:"), operator.startswith("foranyvalue:")
     operator = operator.removeprefix("forallvalues:").removeprefix("foranyvalue:")
     if_exists = operator.endswith("ifexists")
     operator = operator.removesuffix("ifexists")
+    negated = operator in NEGATED
+    test = TESTS.get(NEGATED.get(operator, operator))
     known = context.get(condition.key)
-    if known is None:
+    if known is None or (test is None and operator != "null"):
         return Truth.UNKNOWN
     if operator == "null":
         absent = known.text is None
         return Truth.TRUE if all((v.lower() == "true") == absent for v in condition.values) else Truth.FALSE
-    negated = operator in _NEGATED
     if known.text is None:
-        # An absent key: positive operators fail, negated ones hold, and so do IfExists and ForAllValues.
-        return Truth.TRUE if if_exists or every or negated else Truth.FALSE
-    operator = _NEGATED.get(operator, operator)
-    if operator not in _STRINGS:
-        return Truth.UNKNOWN
-    result = _matches(known.text, condition.values, *_STRINGS[operator])
+        # An absent key: positive operators fail, negated ones hold, and so do IfExists and ForAllValues; of no value
+        # at all ForAnyValue finds none.
+        return Truth.TRUE if if_exists or every or (negated and not some) else Truth.FALSE
+    filled = [_filled(v, context) for v in condition.values]
+    result = test(known, tuple(f for f in filled if f is not None)) if test else Truth.UNKNOWN
+    if result is not Truth.TRUE and _OPEN in filled:
+        result = Truth.UNKNOWN
     return _not(result) if negated else result
+
+
+_OPEN = "${}"
+"""Stands for a value that holds a variable which nobody knows; no text of a request looks like it."""
+
+
+def _filled(value: str, context: Mapping[str, Value]) -> str | None:
+    """A value with its variables put in; None if one is not in the request, for then the value matches nothing."""
+    out = value
+    for found in _VARIABLE.finditer(value):
+        key, default = found[1].strip().lower(), found[2]
+        known = context.get(key)
+        if known is None or (known.text is not None and any(c in known.text for c in "*?")):
+            return _OPEN
+        inside = known.text if known.text is not None else default
+        if inside is None:
+            return None
+        out = out.replace(found[0], inside)
+    return out
 
 
 def all_hold(conditions: tuple[Condition, ...], context: Mapping[str, Value]) -> tuple[Truth, tuple[str, ...]]:
@@ -76,25 +71,6 @@ def all_hold(conditions: tuple[Condition, ...], context: Mapping[str, Value]) ->
         if truth is Truth.UNKNOWN:
             open_.append(condition.key)
     return (Truth.UNKNOWN, tuple(open_)) if open_ else (Truth.TRUE, ())
-
-
-def _matches(value: str, patterns: tuple[str, ...], wild: bool, fold: bool) -> Truth:  # noqa: FBT001
-    if any("${" in p for p in patterns):
-        return Truth.UNKNOWN
-    if fold:
-        value, patterns = value.lower(), tuple(p.lower() for p in patterns)
-    exact = not any(c in value for c in "*?")
-    if exact and not wild:
-        return Truth.TRUE if value in patterns else Truth.FALSE
-    if not wild and any(c in p for p in patterns for c in "*?"):
-        # Equality takes `*` literally, and no account, id or ARN has one.
-        patterns = tuple(p for p in patterns if not any(c in p for c in "*?"))
-    try:
-        if patterns and includes(patterns, value):
-            return Truth.TRUE
-    except TooHardError:
-        return Truth.UNKNOWN
-    return Truth.UNKNOWN if any(intersects(p, value) for p in patterns) else Truth.FALSE
 
 
 def _not(truth: Truth) -> Truth:

@@ -21,7 +21,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`actions` are in lower case. `but_actions` / `but_resources`: NotAction and NotResource (all but these)."""
+    """`actions` are in lower case. `but_actions` / `but_resources`: NotAction and NotResource (all but these).
+
+    A policy variable may stand for any text: `resources` are what an Allow may mean and what a Deny means for certain,
+    `loose` what a Deny may mean besides; `but_resources` are left out for certain, `but_loose` besides, if they fit.
+    """
 
     name: str
     allow: bool
@@ -32,6 +36,10 @@ class Statement:
     principals: tuple[str, ...] | None
     """Names, ``*`` for anyone; None where the document has no principals (identity policies)."""
     conditions: tuple[Condition, ...]
+    but_principals: tuple[str, ...] | None = None
+    """NotPrincipal: everybody but these."""
+    loose: tuple[str, ...] = ()
+    but_loose: tuple[str, ...] = ()
 
 
 def statements(document: Mapping[str, object], where: str) -> tuple[Statement, ...]:
@@ -51,24 +59,39 @@ def _statement(raw: Mapping[str, object], where: str) -> Statement:
     if effect not in ("Allow", "Deny"):
         raise BadFactError(f"{where}: Effect {effect!r} is neither Allow nor Deny")
     name = f"{where} {raw['Sid']}" if raw.get("Sid") else where
-    if "NotPrincipal" in raw:
-        raise BadFactError(f"{where}: NotPrincipal is not modelled: name principals, or use a condition")
+    if "NotPrincipal" in raw and "Principal" in raw:
+        raise BadFactError(f"{where}: a statement has either Principal or NotPrincipal")
     if ("Action" in raw) == ("NotAction" in raw):
         raise BadFactError(f"{where}: a statement has either Action or NotAction")
-    variables = [r for r in (*texts(raw.get("Resource"), where), *texts(raw.get("NotResource"), where)) if "${" in r]
     but = raw.get("NotAction")
-    but_resource = raw.get("NotResource")
+    said = _resources(raw, where)
+    left_out = texts(raw.get("NotResource"), where)
+    allow = effect == "Allow"
     return Statement(
         name,
-        effect == "Allow",
+        allow,
         tuple(a.lower() for a in texts(raw.get("Action"), where)) if but is None else ("*",),
         None if but is None else tuple(a.lower() for a in texts(but, where)),
-        tuple(_opened(r) for r in texts(raw.get("Resource"), where)) if but_resource is None else ("*",),
-        # A variable in NotResource excludes less than it seems: only what is certain is excluded.
-        None if but_resource is None else tuple(r for r in texts(but_resource, where) if r not in variables),
+        tuple(_opened(r) for r in said if allow or _is_certain(r)),
+        tuple(_opened(r) for r in left_out if _is_certain(r)) if "NotResource" in raw else None,
         _principals(raw.get("Principal"), where) if "Principal" in raw else None,
         _conditions(raw.get("Condition"), where),
+        _principals(raw.get("NotPrincipal"), where) if "NotPrincipal" in raw else None,
+        () if allow else tuple(_opened(r) for r in said if not _is_certain(r)),
+        tuple(_opened(r) for r in left_out if not _is_certain(r)),
     )
+
+
+def _resources(raw: Mapping[str, object], where: str) -> tuple[str, ...]:
+    """All but the listed, or, for a policy that hangs on one thing (a role's trust policy), whatever it hangs on."""
+    if "NotResource" in raw or ("Resource" not in raw and {"Principal", "NotPrincipal"} & set(raw)):
+        return ("*",)
+    return texts(raw.get("Resource"), where)
+
+
+def _is_certain(resource: str) -> bool:
+    """Without a policy variable."""
+    return "${" not in resource
 
 
 def _opened(resource: str) -> str:

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -59,6 +60,10 @@ def _includes(outer: tuple[str, ...], inner: str) -> bool:
         return False
     if inner in outer or "*" in outer:
         return True
+    # Two texts of the inner pattern refute most inclusions at once.
+    for text in (inner.replace("*", "").replace("?", _OTHER), inner.replace("*", _OTHER).replace("?", _OTHER)):
+        if not any(_regex(one).fullmatch(text) for one in outer):
+            return False
     alphabet = {c for text in (*outer, inner) for c in text if c not in "*?"} | {_OTHER}
     start = (_skip_inner(inner, 0), _closed(outer, {(k, 0) for k in range(len(outer))}))
     seen = {start}
@@ -79,6 +84,12 @@ def _includes(outer: tuple[str, ...], inner: str) -> bool:
                     raise TooHardError(f"whether {inner!r} is within {', '.join(outer[:3])} takes too many states")
                 todo.append(state)
     return True
+
+
+@lru_cache(maxsize=65536)
+def _regex(pattern: str) -> re.Pattern[str]:
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _after(pattern: str, i: int, letter: str) -> frozenset[int]:

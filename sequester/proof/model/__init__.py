@@ -1,6 +1,16 @@
 """Engine-neutral facts about a deployment: what the claims are decided on, and nothing else."""
 
-from sequester.proof.model.access import Document, Endpoint, EventBinding, Function, Identity, ResourcePolicy
+from sequester.proof.model.access import (
+    Bucket,
+    Ceiling,
+    Delivery,
+    Document,
+    Endpoint,
+    EventBinding,
+    Function,
+    Identity,
+    ResourcePolicy,
+)
 from sequester.proof.model.deployment import CLAIMS, Gap, Model
 from sequester.proof.model.names import Association, FirewallRule, ForwardRule, NameService, ResolverEndpoint
 from sequester.proof.model.network import (
@@ -20,12 +30,15 @@ from sequester.proof.model.network import (
     Target,
     Vpc,
 )
-from sequester.proof.model.watch import Alarm, MetricFilter, Sensor
+from sequester.proof.model.watch import Alarm, LogGroup, MetricFilter, Sensor, Subscription, Watch
 
 __all__ = [
     "CLAIMS",
     "Alarm",
     "Association",
+    "Bucket",
+    "Ceiling",
+    "Delivery",
     "Device",
     "Document",
     "Endpoint",
@@ -37,6 +50,7 @@ __all__ = [
     "GroupRef",
     "Identity",
     "ListRef",
+    "LogGroup",
     "MetricFilter",
     "Model",
     "Nacl",
@@ -53,6 +67,8 @@ __all__ = [
     "SecurityRule",
     "Sensor",
     "Subnet",
+    "Subscription",
     "Target",
     "Vpc",
+    "Watch",
 ]

@@ -40,6 +40,20 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """A policy of the organization. It grants nothing, so only its denials are read.
+
+    `kind` is ``service`` (it narrows what our identities may do) or ``resource`` (what anybody may do to what is ours).
+    `sure`: the facts say that it is in force for our account; else no proof may rest on it.
+    """
+
+    name: str
+    kind: str
+    document: Document
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ResourcePolicy:
     """A policy that hangs on a resource (bucket, key, queue, function) and may let principals in by itself."""
 
@@ -50,7 +64,7 @@ class ResourcePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function. `vpc` is set if it has interfaces in one; `tenant` if it is a door."""
+    """A Lambda function. `in_vpc` is set if it has interfaces in one; `door` if the selector says so."""
 
     arn: str
     name: str
@@ -59,7 +73,33 @@ class Function:
     environment: tuple[tuple[str, str], ...] = ()
     url: bool = False
     concurrency: int | None = None
+    """Reserved; None where it shares the account's."""
     door: bool = False
+    aliases: tuple[str, ...] = ()
+    routed: tuple[str, ...] = ()
+    """Aliases that send part of their calls to another version."""
+    layers: tuple[str, ...] = ()
+    code: str = ""
+    """Where its code comes from: the empty text for an archive of the plan, else a bucket's or an image's address."""
+    signed: bool = False
+    """Only code of a trusted signer is taken (Enforce)."""
+    runs: str = ""
+    """Handler, runtime and archive: equal for two functions that run the same."""
+    mounts: bool = False
+    log_group: str = ""
+
+    def variable(self, name: str) -> str:
+        return dict(self.environment).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """An S3 bucket: whether versions are kept and locked, and the objects that the plan writes (key, content)."""
+
+    name: str
+    versioned: bool
+    locked: bool
+    objects: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +109,13 @@ class EventBinding:
     name: str
     function: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Records or events that a resource sends on by itself: `what` to the ARN `to` (of `account`, where it says so)."""
+
+    name: str
+    what: str
+    to: str
+    account: str = ""

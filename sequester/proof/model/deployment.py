@@ -4,10 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sequester.proof.model.access import Endpoint, EventBinding, Function, Identity, ResourcePolicy
+from sequester.proof.model.access import (
+    Bucket,
+    Ceiling,
+    Delivery,
+    Endpoint,
+    EventBinding,
+    Function,
+    Identity,
+    ResourcePolicy,
+)
 from sequester.proof.model.names import NameService
 from sequester.proof.model.network import Device, Nacl, Place, PrefixList, RouteTable, SecurityGroup, Subnet, Vpc
-from sequester.proof.model.watch import Alarm, MetricFilter, Sensor
+from sequester.proof.model.watch import Watch
 
 CLAIMS: Mapping[str, str] = {
     "E1": "packets: pods and nodes reach the declared destinations and nothing else",
@@ -44,15 +53,16 @@ class Model:
     endpoints: tuple[Endpoint, ...] = ()
     identities: Mapping[str, Identity] = field(default_factory=dict[str, Identity])
     resource_policies: tuple[ResourcePolicy, ...] = ()
+    ceilings: tuple[Ceiling, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    buckets: Mapping[str, Bucket] = field(default_factory=dict[str, Bucket])
     functions: Mapping[str, Function] = field(default_factory=dict[str, Function])
     bindings: tuple[EventBinding, ...] = ()
     names: Mapping[str, NameService] = field(default_factory=dict[str, NameService])
     clusters: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
     """EKS clusters by name: properties, with `addons` and `podIdentities` joined in."""
     manifests: tuple[Mapping[str, object], ...] = ()
-    sensors: tuple[Sensor, ...] = ()
-    filters: tuple[MetricFilter, ...] = ()
-    alarms: tuple[Alarm, ...] = ()
+    watch: Watch = field(default_factory=Watch)
     gaps: tuple[Gap, ...] = ()
     assumptions: tuple[str, ...] = ()
 

@@ -140,6 +140,18 @@ class Place:
     """Its user data drops new connections from pod interfaces to the node, v4 and v6."""
     identity: str = ""
     """The ARN of the role that is to be had on it."""
+    opaque: str = ""
+    """What of it is not in the facts, so that it could be anything; the empty text where all is there."""
+
+    @property
+    def is_node_group(self) -> bool:
+        """Whether it makes nodes, as many as are wanted."""
+        return self.kind in ("node group", "auto scaling group")
+
+    @property
+    def runs_pods(self) -> bool:
+        """A bare network interface, a function or a service may be in a sandbox's subnet, but runs none."""
+        return self.is_node_group or self.kind == "instance"
 
     def public_in(self, subnet: Subnet) -> bool:
         return subnet.public_on_launch if self.public is None else self.public

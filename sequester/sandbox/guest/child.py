@@ -3,10 +3,10 @@
 Runs in the supervisor's child. After `enter` nothing here is trusted any more: the code shares its interpreter.
 """
 
-import os
+import posix as os
 import sys
 
-from . import kernel
+from . import kernel, values
 from .request import Request
 from .signals import signal
 
@@ -46,7 +46,8 @@ def enter(request: Request) -> None:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # the supervisor reads what its calls point to
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     _prefer_for_oom_kill()
-    _limit(request.limits)
+    for name, value in request.limits.items():
+        kernel.limit(name, value)
     if request.profile == "strict":
         for module in PRELOADED:
             __import__(module)
@@ -71,16 +72,6 @@ def _prefer_for_oom_kill() -> None:
         os.close(descriptor)
 
 
-def _limit(limits: dict[str, int]) -> None:
-    import resource
-
-    for name, value in limits.items():
-        which = getattr(resource, name)
-        _, hard = resource.getrlimit(which)
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (value, value))
-
-
 def run_code(request: Request) -> int:
     """Run Python source as __main__ with `data` in sight; its exit status. What it leaves in `result` is the value."""
     main = type(sys)("__main__")
@@ -94,9 +85,7 @@ def run_code(request: Request) -> int:
     status = 0
     try:
         if request.data is not None:
-            import json
-
-            scope["data"] = json.loads(request.data)
+            scope["data"] = values.decode(request.data)
         exec(compile(request.code, "main.py", "exec"), scope)  # noqa: S102 (what this package is for)
         if "result" in scope:
             _send_value(scope["result"])
@@ -118,7 +107,7 @@ def finish(status: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
-        os._exit(status)
+        kernel.leave(status)
 
 
 def _as_started_normally() -> None:
@@ -130,10 +119,8 @@ def _as_started_normally() -> None:
 
 
 def _send_value(value: object) -> None:
-    import json
-
     try:
-        encoded = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        encoded = values.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"result: not JSON ({error}): leave text, numbers, lists and string-keyed dicts") from None
     while encoded:
@@ -167,9 +154,11 @@ def run_program(request: Request) -> int:
     """Become the program; the status to end with when that fails."""
     for number in (signal.SIGPIPE, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    words = [os.fsdecode(word) for word in request.arguments]
+    from os import execvpe, fsdecode
+
+    words = [fsdecode(word) for word in request.arguments]
     try:
-        os.execvpe(words[0], words, request.environment)  # noqa: S606 (the program that was asked for)
+        execvpe(words[0], words, request.environment)  # noqa: S606 (the program that was asked for)
     except FileNotFoundError:
         os.write(2, f"sequester: {words[0]}: no such program in the sandbox\n".encode())
         return EXIT_NOT_FOUND

@@ -1,12 +1,16 @@
 """The supervisor's events: one JSON object a line on standard error, in a fixed schema, at a bounded rate.
 
-Every event has every key, null where it does not apply (docs/events.md is made from KEYS). A storm costs
+Every event has every key, null where it does not apply (docs/sandbox.md is made from KEYS). A storm costs
 BURST lines and then one line a second for each distinct attempt, with its count.
 """
 
 import time
-from _collections_abc import Callable  # collections.abc by its cheap name
 from _json import encode_basestring_ascii as _quote  # the json package costs 5 ms to import
+
+TYPE_CHECKING = False  # what type checkers know by this name; typing's own costs 5 ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA_VERSION = 1
 
@@ -35,6 +39,8 @@ BURST_EVENTS = 64
 REFILL_EVENTS_PER_SECOND = 16
 FLUSH_SECONDS = 1.0
 MAX_DISTINCT = 256
+MAX_TEXT = 512
+"""Characters of each text in an event: six times as long when escaped, a line is still one in a container's log."""
 
 Fields = dict[str, str | int | float | bool | None]
 
@@ -64,7 +70,7 @@ def timestamp(seconds: float) -> str:
 class EventLog:
     """Attempts in, lines out through `write`, which must not block."""
 
-    def __init__(self, run: str, write: Callable[[bytes], None]) -> None:
+    def __init__(self, run: str, write: "Callable[[bytes], None]") -> None:
         self._run = run
         self._write = write
         self._sequence = 0
@@ -79,6 +85,7 @@ class EventLog:
 
     def record(self, fields: Fields) -> None:
         """One attempt: written at once while the rate allows, else counted."""
+        fields = {name: value[:MAX_TEXT] if isinstance(value, str) else value for name, value in fields.items()}
         now = time.monotonic()
         self._tokens = min(BURST_EVENTS, self._tokens + (now - self._refilled) * REFILL_EVENTS_PER_SECOND)
         self._refilled = now

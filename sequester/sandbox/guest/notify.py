@@ -43,6 +43,7 @@ _DETAILS = {
     "process_vm_readv": (("target", 0),),
     "process_vm_writev": (("target", 0),),
     "prlimit64": (("target", 0), ("resource", 1)),
+    "setrlimit": (("resource", 0),),
     "sched_setaffinity": (("target", 0),),
     "sched_setscheduler": (("target", 0),),
     "setpriority": (("which", 0), ("target", 1)),

@@ -3,9 +3,12 @@
 Text, not dicts: the supervisor needs only the one for its machine, and only once something was refused.
 """
 
-import os
-from collections.abc import Mapping
-from functools import cache
+import posix as os
+
+TYPE_CHECKING = False  # what type checkers know by this name; typing's own costs 5 ms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """linux/audit.h: what seccomp_data.arch holds for the machine's own system calls."""
@@ -16,7 +19,7 @@ FOREIGN_ARCH = {0x40000003: "i386", 0x40000028: "arm"}
 X32_BIT = 0x40000000
 """x86-64 only: the x32 table is reached under the native arch value, with this bit set in the number."""
 
-NUMBERS: Mapping[str, str] = {
+NUMBERS: "Mapping[str, str]" = {
     "x86_64": """
 read=0 write=1 open=2 close=3 stat=4 fstat=5 lstat=6 poll=7 lseek=8 mmap=9 mprotect=10 munmap=11 brk=12
 rt_sigaction=13 rt_sigprocmask=14 rt_sigreturn=15 ioctl=16 pread64=17 pwrite64=18 readv=19 writev=20
@@ -123,17 +126,20 @@ file_setattr=469
 }
 
 
-@cache
-def numbers(machine: str) -> Mapping[str, int]:
+_parsed: "dict[str, Mapping[str, int]]" = {}
+_names: dict[int, str] = {}
+
+
+def numbers(machine: str) -> "Mapping[str, int]":
     """Number by name on `machine` (as uname(2) calls it)."""
-    pairs = (word.split("=") for word in NUMBERS[machine].split())
-    return {name: int(number) for name, number in pairs}
+    if machine not in _parsed:  # functools.cache would cost the supervisor 2 ms of import
+        pairs = (word.split("=") for word in NUMBERS[machine].split())
+        _parsed[machine] = {name: int(number) for name, number in pairs}
+    return _parsed[machine]
 
 
-@cache
 def name_of(number: int) -> str:
     """The name of a native system call number on this machine, or ``syscall_<number>``."""
-    for name, value in numbers(os.uname().machine).items():
-        if value == number:
-            return name
-    return f"syscall_{number}"
+    if not _names:
+        _names.update({value: name for name, value in numbers(os.uname().machine).items()})
+    return _names.get(number, f"syscall_{number}")

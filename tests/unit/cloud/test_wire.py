@@ -9,8 +9,10 @@ from google.protobuf.struct_pb2 import Struct
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sequester import marks
 from sequester.cloud import wire
-from sequester.cloud.wire import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, Asset
+from sequester.cloud.wire import ARCHIVE, ASSET, UNKNOWN, Asset
+from sequester.marks import SIGNATURE
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
@@ -27,7 +29,7 @@ def test_plain_values_come_back(props: dict[str, object]) -> None:
 
 def test_a_whole_number_is_an_int_and_an_unknown_stays_unknown() -> None:
     struct = Struct()
-    struct.update({"port": 443.0, "ratio": 0.5, "id": wire.UNKNOWN_VALUE})
+    struct.update({"port": 443.0, "ratio": 0.5, "id": marks.UNKNOWN})
     decoded = wire.decode(struct)
     assert repr(decoded["port"]) == "443"
     assert decoded["ratio"] == 0.5

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import door_lane
 
 from lambda_proxy.handler import Clients
+from sequester.loopback import Upstream, trusting
 
 _tenants = itertools.count()
 
@@ -28,9 +29,9 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="session")
-def shared_upstream(authority: trustme.CA) -> Iterator[door_lane.Upstream]:
+def shared_upstream(authority: trustme.CA) -> Iterator[Upstream]:
     names = ["*.example.test", "*.wild.example.test", "127.0.0.1"]
-    with door_lane.Upstream(authority, names) as upstream:
+    with Upstream(authority, names) as upstream:
         yield upstream
 
 
@@ -45,11 +46,11 @@ def clients() -> Iterator[Clients]:
 
 @pytest.fixture(scope="session")
 def tls(authority: trustme.CA) -> ssl.SSLContext:
-    return door_lane.trusting(authority)
+    return trusting(authority)
 
 
 @pytest.fixture
-def lane(clients: Clients, shared_upstream: door_lane.Upstream, tls: ssl.SSLContext) -> door_lane.Lane:
+def lane(clients: Clients, shared_upstream: Upstream, tls: ssl.SSLContext) -> door_lane.Lane:
     shared_upstream.reset()
     tenant = f"tenant-{os.getpid()}-{next(_tenants)}"
     return door_lane.Lane(tenant, clients, shared_upstream, tls)

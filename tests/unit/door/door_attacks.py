@@ -4,18 +4,18 @@ Values that look like secrets are put together here at run time from the documen
 """
 
 import base64
-import bz2
 import gzip
-import io
 import json
-import lzma
-import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from door_lane import HOST, LOOPBACK, OTHER_HOST, Reply, http, rule
+from door_lane import HOST, OTHER_HOST, rule
+from door_shapes import SHAPES
+from door_writings import BINARY, CANARY_ONLY, ENCODINGS
+
+from sequester.loopback import LOOPBACK, Reply, http
 
 CANARY = "zq7Kp2mX" + "9vT4bR8sW1nD6hJ3"
 CREDENTIAL = "cred" + "Xk3Lq9Zt7Vb2Nw8Rf5Ys1"
@@ -36,7 +36,7 @@ class Attack:
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reply: Reply | None = None
     reached: bool = False
-    seconds: float = 5.0
+    seconds: float = 60.0
 
 
 def get(url: str, **more: object) -> dict[str, object]:
@@ -69,6 +69,8 @@ def _url_attacks() -> list[Attack]:
         ("websocket", f"wss://{HOST}/v1/items", "url.scheme"),
         ("blob of https", f"blob:https://{HOST}/v1/items", "url.scheme"),
         ("no scheme", f"//{HOST}/v1/items", "url.malformed"),
+        ("parameter after dots, encoded", f"https://{HOST}/v1/..%3Bx/items", "url.path"),
+        ("parameter after a dot, encoded", f"https://{HOST}/v1/.%3b/items", "url.path"),
         ("relative", "/v1/items", "url.malformed"),
         ("empty", "", "url.malformed"),
         ("one slash", f"https:/{HOST}/v1/items", "url.malformed"),
@@ -137,6 +139,7 @@ def _url_attacks() -> list[Attack]:
 
 def _allow_attacks() -> list[Attack]:
     return [
+        Attack("query: key behind a semicolon", "allow.query", get(f"{PATH}?q=1;admin=true")),
         Attack("host: not listed", "allow.host", get("https://evil.example.test/v1/items")),
         Attack("host: suffix of a listed one", "allow.host", get("https://notapi.example.test/v1/items")),
         Attack("host: below a listed one", "allow.host", get(f"https://x.{HOST}/v1/items")),
@@ -238,78 +241,6 @@ def _request_attacks() -> list[Attack]:
     ]
 
 
-def _zip(text: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("notes.txt", text)
-    return file.getvalue()
-
-
-def _png(text: bytes) -> bytes:
-    """A PNG with the text in a compressed zTXt chunk."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-    header = chunk(b"IHDR", bytes.fromhex("00000001000000010802000000"))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"zTXt", b"Comment\0\0" + zlib.compress(text)) + chunk(b"IEND", b"")
-
-
-ENCODINGS: Mapping[str, Callable[[bytes], bytes]] = {
-    "plain": lambda b: b,
-    "base64": base64.b64encode,
-    "base64, misaligned by one": lambda b: b"x" + base64.b64encode(b),
-    "base64 of more around it": lambda b: base64.b64encode(b"the key is: " + b + b" ok"),
-    "base64url": base64.urlsafe_b64encode,
-    "base64 without padding": lambda b: base64.b64encode(b).rstrip(b"="),
-    "base64 in lines": lambda b: base64.encodebytes(b"some longer text so that there are two lines, and then: " + b),
-    "base64 with dots between": lambda b: b".".join(base64.b64encode(b)[i : i + 4] for i in range(0, 36, 4)),
-    "base64 twice": lambda b: base64.b64encode(base64.b64encode(b)),
-    "base64 four times": lambda b: base64.b64encode(base64.b64encode(base64.b64encode(base64.b64encode(b)))),
-    "base32": base64.b32encode,
-    "base32 in lower case": lambda b: base64.b32encode(b).lower().rstrip(b"="),
-    "hex": lambda b: b.hex().encode(),
-    "hex in upper case": lambda b: b.hex().upper().encode(),
-    "hex with colons": lambda b: b.hex(":").encode(),
-    "hex with backslash x": lambda b: b"".join(b"\\x%02x" % c for c in b),
-    "hex with 0x": lambda b: b" ".join(b"0x%02x" % c for c in b),
-    "percent": lambda b: b"".join(b"%%%02x" % c for c in b),
-    "percent twice": lambda b: quote("".join(f"%{c:02X}" for c in b)).encode(),
-    "JSON escapes": lambda b: b"".join(b"\\u%04x" % c for c in b),
-    "octal escapes": lambda b: b"".join(b"\\%03o" % c for c in b),
-    "HTML entities": lambda b: b"".join(b"&#%d;" % c for c in b),
-    "HTML entities in hex": lambda b: b"".join(b"&#x%x;" % c for c in b),
-    "decimal codes": lambda b: b", ".join(b"%d" % c for c in b),
-    "gzip in base64": lambda b: base64.b64encode(gzip.compress(b)),
-    "zlib in base64": lambda b: base64.b64encode(zlib.compress(b)),
-    "gzip in hex": lambda b: gzip.compress(b).hex().encode(),
-    "hex in base64": lambda b: base64.b64encode(b.hex().encode()),
-    "base32 in gzip in base64": lambda b: base64.b64encode(gzip.compress(base64.b32encode(b))),
-    "percent in base64 in hex": lambda b: base64.b64encode(quote(b).encode()).hex().encode(),
-}
-BINARY: Mapping[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.compress,
-    "zlib": zlib.compress,
-    "bzip2": bz2.compress,
-    "xz": lzma.compress,
-    "zip": _zip,
-    "zip in zip": lambda b: _zip(_zip(b)),
-    "gzip after junk": lambda b: bytes(range(128, 200)) + gzip.compress(b),
-    "cut gzip": lambda b: gzip.compress(b + b" and more text that follows here")[:-12],
-    "UTF-16": lambda b: b.decode().encode("utf-16"),
-    "UTF-32": lambda b: b.decode().encode("utf-32-be"),
-    "PNG comment": _png,
-    "appended to an image": lambda b: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4 + b,
-}
-CANARY_ONLY: Mapping[str, Callable[[bytes], bytes]] = {
-    "backwards": lambda b: b[::-1],
-    "upper case": bytes.upper,
-    "a dash after each character": lambda b: b"-".join(bytes([c]) for c in b),
-    "a space after each character": lambda b: b" ".join(bytes([c]) for c in b),
-    "backwards in base64": lambda b: base64.b64encode(b[::-1]),
-    "two thirds of it": lambda b: b[: len(b) * 2 // 3 + 2],
-}
-
 CANARIES = {"canaries": {"planted": CANARY}}
 
 
@@ -334,6 +265,10 @@ def _exfiltration() -> list[Attack]:
     attacks += [
         Attack(f"credential in a text body: {name}", "inspect.credential", post(encode(credential), "text/plain"))
         for name, encode in list(ENCODINGS.items())[:12]
+    ]
+    attacks += [
+        Attack(f"canary as {name}", "inspect.canary", post(write(CANARY), kind))
+        for name, (kind, write) in SHAPES.items()
     ]
     half = len(CANARY) // 2
     a, b = CANARY[:half], CANARY[half:]
@@ -365,6 +300,12 @@ def _exfiltration() -> list[Attack]:
             "base64 split over parameters",
             "inspect.canary",
             get(f"{PATH}?a={base64.b64encode(canary).decode()[:15]}&b={quote(base64.b64encode(canary).decode()[15:])}"),
+        ),
+        Attack(
+            "canary split at semicolons",
+            "inspect.canary",
+            get(f"{PATH}?a=" + ";b=".join(CANARY[at : at + 2] for at in range(0, len(CANARY), 2))),
+            changes={"allow": [rule(query=["*"])]},
         ),
         Attack("canary as a host label", "inspect.canary", get(f"https://{CANARY.lower()}.wild.example.test/v1/x")),
         Attack("canary as host labels", "inspect.canary", get(f"https://{a}.{b}.wild.example.test/v1/x".lower())),
@@ -454,6 +395,24 @@ def _operations() -> list[Attack]:
             "budget.bytes_in",
             get(PATH, max_bytes=5000),
             changes=budget(bytes_in_per_day=4000),
+        ),
+        Attack(
+            "budget: ciphertext behind zeros",
+            "budget.entropy",
+            post(bytes(8192) + ciphertext * 8, "application/octet-stream"),
+            changes=budget(unreadable_bytes_per_day=1000),
+        ),
+        Attack(
+            "budget: ciphertext behind text",
+            "budget.entropy",
+            post(b"read me first\n" * 600 + ciphertext * 8, "text/plain"),
+            changes=budget(unreadable_bytes_per_day=1000),
+        ),
+        Attack(
+            "budget: ciphertext in hex",
+            "budget.entropy",
+            post(ciphertext.hex(), "text/plain"),
+            changes=budget(unreadable_bytes_per_day=1000),
         ),
         Attack(
             "budget: ciphertext",

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from door_shapes import SHAPES
+
 JSON = {"content-type": "application/json", "accept": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SHA = hashlib.sha1(b"commit", usedforsecurity=False).hexdigest()
@@ -48,6 +50,19 @@ NOTEBOOK = {"cells": [{"cell_type": "code", "source": ["import os\n", "print(os.
 VECTOR = [round(0.001 * i - 0.37, 6) for i in range(768)]
 
 BENIGN: Sequence[Benign] = (
+    *(
+        Benign(f"shape: {name}", "POST", "/repos/o/r/issues", {"content-type": kind}, write(PROSE[:96]).encode())
+        for name, (kind, write) in SHAPES.items()
+    ),
+    _get("a semicolon in a value", "/search?q=one%3Btwo"),
+    Benign(
+        "emoji", "POST", "/notes", {"content-type": "text/plain"}, "Done \u2714\ufe0f, thank you \u2764\ufe0f".encode()
+    ),
+    _json(
+        "GitHub: hashes of a file",
+        "/repos/o/r/issues",
+        {"sha512": hashlib.sha512(b"file").hexdigest(), "sha256": SHA256},
+    ),
     _get("GitHub: repository", "/repos/python/cpython", accept="application/vnd.github+json"),
     _get("GitHub: issues, filtered", "/repos/python/cpython/issues?state=open&labels=bug,3.13&per_page=100&page=2"),
     _get("GitHub: search", "/search/code?q=addClass+in:file+language:js+repo:jquery/jquery"),

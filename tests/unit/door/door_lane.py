@@ -8,108 +8,21 @@ import base64
 import json
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import botocore.session
-import trustme
 
-from lambda_proxy.addresses import is_special
-from lambda_proxy.connect import Internet, public_tls
+from lambda_proxy.connect import Internet
 from lambda_proxy.handler import Clients, compose
 from lambda_proxy.path import Door
+from sequester.loopback import LOOPBACK, Upstream, leading_to
 
 REGION = "us-east-1"
 TABLE, AUDIT, CONFIG = "door", "door-audit", "door-config"
-LOOPBACK = "127.0.0.1"
 HOST = "api.example.test"
 OTHER_HOST = "other.example.test"
-
-Reply = bytes | Iterable[bytes] | Callable[[bytes], bytes | Iterable[bytes]]
-
-
-def http(
-    body: bytes = b"ok", status: str = "200 OK", headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
-) -> bytes:
-    """A well-formed answer."""
-    pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in pairs)]
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-
-
-class Upstream:
-    """A TLS server on loopback that keeps what reaches it and answers by script; `with` starts and stops it."""
-
-    def __init__(self, authority: trustme.CA, names: Sequence[str], address: str = LOOPBACK) -> None:
-        self.reply: Reply = http()
-        self.connections = 0
-        self.received: list[bytes] = []
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*names).configure_cert(self.tls)
-        self._listener = socket.create_server((address, 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-
-    def __enter__(self) -> "Upstream":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._listener.close()
-        self._thread.join(5)
-
-    def reset(self) -> None:
-        self.reply, self.connections, self.received = http(), 0, []
-
-    def _accept(self) -> None:
-        self._listener.settimeout(0.2)
-        while not self._closing.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, plain: socket.socket) -> None:
-        plain.settimeout(10)
-        try:
-            with self.tls.wrap_socket(plain, server_side=True) as connection:
-                request = self._read(connection)
-                self.received.append(request)
-                reply = self.reply(request) if callable(self.reply) else self.reply
-                for piece in [reply] if isinstance(reply, bytes) else reply:
-                    connection.sendall(piece)
-                    if self._closing.is_set():
-                        return
-                connection.unwrap()
-        except (OSError, ValueError):
-            plain.close()
-
-    @staticmethod
-    def _read(connection: ssl.SSLSocket) -> bytes:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            piece = connection.recv(65536)
-            if not piece:
-                return data
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = next(
-            (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
-        )
-        while len(body) < length:
-            piece = connection.recv(65536)
-            if not piece:
-                break
-            body += piece
-        return head + b"\r\n\r\n" + body
 
 
 def rule(host: str = HOST, **changes: object) -> dict[str, object]:
@@ -157,7 +70,7 @@ class Lane:
     upstream: Upstream
     tls: ssl.SSLContext
     names: dict[str, list[str]] = field(default_factory=dict)
-    seconds: float = 5.0
+    seconds: float = 60.0  # a busy machine must not look like a slow upstream
     _door: Door | None = None
 
     _configured: bool = False
@@ -193,9 +106,7 @@ class Lane:
         }
 
     def internet(self) -> Internet:
-        return Internet(
-            resolve=self.resolve, refuse=loopback_is_public, tls=self.tls, dial=self.dial, seconds=self.seconds
-        )
+        return leading_to(self.upstream, self.tls, self.resolve, self.seconds)
 
     def resolve(self, host: str, port: int) -> list[str]:
         del port
@@ -204,10 +115,6 @@ class Lane:
         if host.endswith(".example.test"):
             return [LOOPBACK]
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
-
-    def dial(self, address: tuple[str, int], seconds: float) -> socket.socket:
-        assert address[0] == LOOPBACK, f"the door dialled {address}"
-        return socket.create_connection((LOOPBACK, self.upstream.port), seconds)
 
     def secret(self, name: str, value: str) -> str:
         return put_secret(self.clients, f"{self.tenant}/{name}", value)
@@ -228,17 +135,6 @@ class Lane:
             json.loads(self.clients.s3.get_object(Bucket=AUDIT, Key=entry.get("Key", ""))["Body"].read())
             for entry in listing.get("Contents", [])
         ]
-
-
-def loopback_is_public(address: str) -> bool:
-    return address != LOOPBACK and is_special(address)
-
-
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """The door's own TLS settings, and one root more."""
-    tls = public_tls()
-    authority.configure_trust(tls)
-    return tls
 
 
 def make_stores(clients: Clients) -> None:

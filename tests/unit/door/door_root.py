@@ -35,7 +35,7 @@ _clients = Clients(
     Config(s3={"addressing_style": "path"}, proxies={}),
     os.environ["TEST_AWS"],
 )
-_door = compose(os.environ, _clients, Internet(resolve=_resolve, refuse=_refuse, tls=_tls, dial=_dial, seconds=5))
+_door = compose(os.environ, _clients, Internet(resolve=_resolve, refuse=_refuse, tls=_tls, dial=_dial, seconds=60))
 
 
 def handler(event: object, context: LambdaContext) -> dict[str, object]:

@@ -5,10 +5,11 @@ import json
 
 import pytest
 from door_benign import BENIGN, Benign
-from door_lane import HOST, Lane, configuration, http, put_secret, rule
+from door_lane import HOST, Lane, configuration, put_secret, rule
 
 from lambda_proxy.handler import Clients
 from lambda_proxy.parse import METHODS
+from sequester.loopback import http
 
 
 @pytest.fixture(scope="module")

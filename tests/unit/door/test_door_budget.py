@@ -4,11 +4,13 @@ import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from door_lane import HOST, TABLE, Lane, configuration
 
 from lambda_proxy import budget
+from lambda_proxy.audit import Chain, Link
 from lambda_proxy.budget import Allowance, Budget, Limits
 from lambda_proxy.denial import DeniedError
 
@@ -37,6 +39,37 @@ def test_what_is_spent_is_what_was_sent_and_received(lane: Lane) -> None:
     assert answer["status"] == 200
     sent = len("GET") + len(f"https://{HOST}/v1/items?q=abc") + len("x-a") + len("bc") + 4
     assert spent(lane) == {"requests#all": 1, "out#all": sent, "in#all": len(b"ok")}
+
+
+NOTHING_COMES: list[tuple[str, dict[str, Any]]] = [
+    ("inspect.secret", {"headers": {"x-key": "AKIA" + "QZ4XWJ7N5TRB2VKD"}}),
+    ("resolve.failed", {"url": "https://nowhere.wild.example.test/v1/x"}),
+    ("resolve.special", {"url": "https://inside.wild.example.test/v1/x"}),
+    ("audit.unavailable", {}),
+]
+
+
+@pytest.mark.parametrize(("rule", "request_"), NOTHING_COMES, ids=lambda case: case if isinstance(case, str) else "")
+def test_what_cannot_have_come_is_given_back(
+    lane: Lane, rule: str, request_: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane.names |= {"nowhere.wild.example.test": [], "inside.wild.example.test": ["10.0.0.1"]}
+    if rule == "audit.unavailable":
+
+        def lost(*_: object) -> Link:
+            raise DeniedError(rule)
+
+        monkeypatch.setattr(Chain, "append", lost)
+    assert lane.fetch(**request_)["denied"]["rule"] == rule
+    assert spent(lane)["in#all"] == 0
+    assert spent(lane)["requests#all"] == 1
+
+
+def test_what_may_have_come_is_kept(lane: Lane) -> None:
+    """A server that says nonsense could otherwise send any amount."""
+    lane.upstream.reply = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc"
+    assert lane.fetch(max_bytes=1000)["denied"]["rule"] == "response.malformed"
+    assert spent(lane)["in#all"] == 1000
 
 
 def test_the_limit_itself_may_be_spent_and_nothing_more(lane: Lane) -> None:

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from door_attacks import ATTACKS, CANARY, CREDENTIAL, Attack
-from door_lane import HOST, OTHER_HOST, Lane, Upstream, configuration, http, rule
+from door_lane import HOST, OTHER_HOST, Lane, configuration, rule
 
 import lambda_proxy.path
 from lambda_proxy.denial import RULES
 from lambda_proxy.parse import METHODS, Request, Target
+from sequester.loopback import Upstream, http
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 ANY_TYPE = ["", "text/plain", "text/xml", "application/json", "application/octet-stream", "image/png"]

@@ -3,19 +3,22 @@
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from infra.settings.door import AllowRule, Budget, Credential, door_configuration
 from lambda_proxy.allow import Rule, decide, path_pattern
+from lambda_proxy.compression import deflated
 from lambda_proxy.config import ConfigError, load
 from lambda_proxy.decoding import readings
 from lambda_proxy.denial import DeniedError
 from lambda_proxy.parse import Request, parse_request, parse_url
 from lambda_proxy.patterns import PatternSet
+from lambda_proxy.pieces import _of_plain_json, _of_tokens, _once
 from lambda_proxy.secret_rules import SECRET_RULES
 
 PIECES = st.sampled_from(
@@ -98,6 +101,41 @@ def test_what_is_encoded_is_read(encoders: list[Callable[[bytes], bytes]], befor
 BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_%\\"
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(JSON, min_size=1, max_size=3),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+    st.sampled_from([b'"', b'" ', b'\\"', b""]),
+)
+@example(['"\x80\x80\x80'], None, False, b'"')
+def test_json_cut_at_its_quotes_is_what_its_tokens_are(
+    values: list[object], indent: int | None, plain: bool, quote: bytes
+) -> None:
+    text = b"\n".join(json.dumps(value, indent=indent, ensure_ascii=plain).encode() for value in values)
+    for written in (text, text.replace(b'"', quote, 1)):
+        cut = _of_plain_json(written)
+        assert cut is None or cut[:2] == _of_tokens(written)[:2]
+    assert _of_plain_json(text) is not None or b"NaN" in text or b"Infinity" in text
+
+
+def test_names_that_repeat_are_kept_to_the_length_of_a_value() -> None:
+    names = b"title" + b"body" + b"labels"
+    assert len(_once(names * 20_000)) < len(names) * 20_000
+    assert _once(names * 20_000).startswith(names * 4_000)
+    changed = names * 10_000 + b"canary" + names * 10_000
+    assert _once(changed) == changed
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(min_size=1, max_size=400).map(str.encode), st.integers(0, 9), st.sampled_from([0, zlib.Z_FIXED]))
+def test_what_is_deflated_passes_for_it(text: bytes, level: int, strategy: int) -> None:
+    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9, strategy)
+    data = deflate.compress(b"the needle in the haystack" + text) + deflate.flush()
+    for whole in (data, data[: len(data) - 3]):
+        assert any(b"the needle" in reading for reading in deflated(whole, 10_000)) or whole[:64].isascii()
+
+
 def test_an_engine_that_gives_up_is_a_denial_not_a_pass() -> None:
     patterns = PatternSet([b"secret"])
     assert patterns.matches(b"a secret") == [0]
@@ -145,6 +183,10 @@ def test_path_patterns(pattern: str, path: str, *, matches: bool) -> None:
         "*.com",
         "*.co.uk",
         "*.github.io",
+        "*.amazonaws.com",  # s3.amazonaws.com is everybody's
+        "*.windows.net",
+        "0x7f.1",
+        "fe80::1%eth0",
         "com",
         "*",
         "*.*.example.com",
@@ -162,8 +204,40 @@ def test_a_host_that_covers_too_much_is_refused_on_both_sides(host: str) -> None
         AllowRule(host=host, paths=("/*",))
 
 
-HOSTS = st.sampled_from(["api.github.com", "*.example.com", "192.0.2.1", "a.b.example.co.uk"])
-PATHS = st.lists(st.sampled_from(["/", "/*", "/v1/*/x", "/a-b/c.d"]), min_size=1, max_size=3).map(tuple)
+ODD_PATHS = [
+    *("/a b", "/a?b=1", "/a#x", "/%7euser", "/%7Euser", "/%2e%2e/x", "/../x", "/..;x", "/..%3Bx/y", "/a//b", "/\u00e4"),
+    *("/a/%2f", "/a/%2F", "/a\\b", "/A%c3%a4", "/a/%zz", "/a\n", "/.", "/%2541", "/%00", "/%80", "/a%5Cb", "/a^"),
+]
+
+
+@pytest.mark.parametrize("path", ODD_PATHS)
+def test_a_pattern_that_matches_no_path_is_refused_on_both_sides(path: str) -> None:
+    with pytest.raises(ValueError, match="path"):
+        Rule(host="x.com", methods=frozenset({"GET"}), paths=(path,))
+    with pytest.raises(ValueError, match="path"):
+        AllowRule(host="x.com", paths=(path,))
+
+
+@pytest.mark.parametrize("kind", ["Text/plain", "text/*", "text/plain; charset=utf-8", "text", "*"])
+def test_a_type_that_no_body_has_is_refused_on_both_sides(kind: str) -> None:
+    with pytest.raises(ValueError, match="content"):
+        Rule(host="x.com", methods=frozenset({"GET"}), paths=("/",), content_types=frozenset({kind}))
+    with pytest.raises(ValueError, match="content"):
+        AllowRule(host="x.com", paths=("/",), content_types=(kind,))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("/.*~%2eE5Ff;:@|[]'!$&()+,=-_aZ\u00e9 ?#\\^{}", max_size=12))
+def test_a_pattern_that_the_settings_take_is_one_that_the_door_takes(rest: str) -> None:
+    try:
+        paths = AllowRule(host="x.com", paths=(f"/{rest}",)).paths
+    except ValueError:
+        return
+    Rule(host="x.com", methods=frozenset({"GET"}), paths=paths)  # else the door would close at the next `up`
+
+
+HOSTS = st.sampled_from(["api.github.com", "192.0.2.1", "2001:DB8:0::1", "a.b.example.co.uk"])
+PATHS = st.lists(st.sampled_from(["/", "/*", "/v1/*/x", "/a-b/c.d", "/caf%C3%A9"]), min_size=1, max_size=3).map(tuple)
 
 
 @settings(max_examples=60, deadline=None)
@@ -171,7 +245,9 @@ PATHS = st.lists(st.sampled_from(["/", "/*", "/v1/*/x", "/a-b/c.d"]), min_size=1
 def test_settings_render_to_what_the_door_loads(host: str, paths: tuple[str, ...], port: int, size: object) -> None:
     rule = AllowRule(host=host, paths=paths, port=port, max_response=size, query=("q",))  # type: ignore[arg-type]
     credential = Credential(secret="research/github", prefix="Bearer ")
-    document = door_configuration("t", allow=(rule,), budget=Budget(), credentials={host: credential}, canaries=None)
+    document = door_configuration(
+        "t", allow=(rule,), budget=Budget(), credentials={rule.host: credential}, canaries=None
+    )
     loaded = load(json.dumps(document).encode(), "t")
     (got,) = loaded.rules
     assert (got.host, got.port, got.paths, got.max_response_bytes) == (rule.host, port, paths, rule.max_response)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 import trustme
-from door_lane import HOST, LOOPBACK, OTHER_HOST, Lane, Upstream, configuration, http, put_secret, rule
+from door_lane import HOST, OTHER_HOST, Lane, configuration, put_secret, rule
 
 from lambda_proxy.handler import serve
+from sequester.loopback import LOOPBACK, Upstream, http
 
 
 def at(lane: Lane, upstream: Upstream) -> Lane:

@@ -2,7 +2,9 @@
 
 import base64
 
-from door_lane import HOST, Lane, http
+from door_lane import HOST, Lane
+
+from sequester.loopback import http
 
 
 def test_an_allowed_fetch_arrives_and_is_recorded_before_and_after(lane: Lane) -> None:

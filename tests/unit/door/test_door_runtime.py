@@ -13,13 +13,14 @@ import pytest
 import trustme
 from botocore.config import Config
 from door_attacks import ATTACKS
-from door_lane import AUDIT, CONFIG, HOST, TABLE, Upstream, configuration, http, make_stores, rule, session
+from door_lane import AUDIT, CONFIG, HOST, TABLE, configuration, make_stores, rule, session
 from jsonschema import Draft202012Validator
 
 from lambda_proxy.handler import Clients
 from sequester.audit import AuditStore, verify
 from sequester.door import Door, FetchDeniedError
 from sequester.lambda_runtime import LambdaRuntime
+from sequester.loopback import Upstream, http
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

@@ -1,22 +1,23 @@
 """An account in moto with two tenants, their doors, roles and nodes, and the responder's functions against it."""
 
-import io
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
+import pytest
 from botocore.exceptions import ClientError
+from deployed import NAMES
 
-from lambda_responder.aws_acts import Clients
+from infra.door_store import audit_bucket, table
 from lambda_responder.config import Config, Level, Wire
-from lambda_responder.inside import Inside
 from lambda_responder.ledger import CHAIN
-from lambda_responder.outside import Responder, compose
+from lambda_responder.outside import Responder
 from sequester.cloud import EmbeddedCloud
-from sequester.eyes import FilterPattern
+from sequester.eyes.responder import assembled
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 DENY = f"arn:aws:iam::{ACCOUNT}:policy/sequester-quarantined"
@@ -24,6 +25,7 @@ TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:sequester-alarms"
 CONTAINERS, AUDIT, FLOW = "/sequester/sequester/containers", "/aws/eks/sequester/cluster", "/sequester/sequester/flow"
 DOOR = "/aws/lambda/sequester-door-{}"
 TENANTS = ("research", "support")
+BUCKET, TABLE = audit_bucket(NAMES), table(NAMES)
 KEYS = (("tenant", "HASH"), ("item", "RANGE"))
 
 
@@ -51,8 +53,8 @@ def config(**more: Any) -> Config:
         region=REGION,
         cluster="sequester",
         topic=TOPIC,
-        bucket="sequester-audit",
-        table="sequester-responder",
+        bucket=BUCKET,
+        table=TABLE,
         inside="sequester-responder-inside",
         audit_log_group=AUDIT,
         sandbox_node_group="sequester-sandbox",
@@ -62,7 +64,7 @@ def config(**more: Any) -> Config:
         dry_run=False,
         actions_per_hour=50,
         never_touch=frozenset(),
-        tenants={t: {"agent_role": f"sequester-agent-{t}", "door_table": "sequester-doors"} for t in TENANTS},
+        tenants={t: {"agent_role": f"sequester-agent-{t}", "door_table": TABLE} for t in TENANTS},
         wires=wires,
     )
     return replace(base, **more)
@@ -74,15 +76,16 @@ class Kubernetes:
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, str]] = []
-        self.answers: list[int] = []
+        self.fails: dict[int, int] = {}
+        """Number of a request, from 1 → the status that it gets."""
 
     def add_pod(self, namespace: str, name: str) -> None:
         self.objects[f"/api/v1/namespaces/{namespace}/pods/{name}"] = {"metadata": {"name": name, "labels": {}}}
 
     def __call__(self, method: str, path: str, body: object = None, kind: str = "") -> tuple[int, object]:
         self.calls.append((method, path))
-        if self.answers:
-            return self.answers.pop(0), None
+        if status := self.fails.get(len(self.calls)):
+            return status, None
         if "/events?" in path:
             return 200, {"items": []}
         found = self.objects.get(path)
@@ -95,39 +98,7 @@ class Kubernetes:
         return 200, found
 
 
-class Functions:
-    """Lambda's invoke, with the function inside the VPC behind it."""
-
-    def __init__(self, inside: Inside) -> None:
-        self._inside = inside
-
-    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803, boto3's own names
-        try:
-            answer: object = self._inside.handle(json.loads(Payload))
-        except Exception as error:  # noqa: BLE001, as Lambda reports whatever is raised
-            said = {"errorType": type(error).__name__, "errorMessage": str(error)}
-            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(said).encode())}
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
-
-
-class Logs:
-    """CloudWatch Logs over moto, which does not evaluate patterns: ours does, as AWS documents them."""
-
-    def __init__(self, logs: Any) -> None:
-        self._logs = logs
-
-    def get_paginator(self, operation: str) -> "Logs":
-        assert operation == "filter_log_events"
-        return self
-
-    def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
-        pattern = FilterPattern(asked.pop("filterPattern"))
-        del asked["PaginationConfig"]
-        answer = self._logs.filter_log_events(**asked)
-        yield {"events": [event for event in answer["events"] if pattern.match(event["message"]) is not None]}
-
-
-_NOTED = "noted by the test"
+_NOTED, _ASKED = "noted by the test", "asked of the test"
 Fault = Callable[[str, str], bool]
 """Whether a call of an operation of a service fails."""
 
@@ -137,6 +108,8 @@ class World:
     cloud: EmbeddedCloud
     kubernetes: Kubernetes = field(default_factory=Kubernetes)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    """Each call with its parameters; one that failed, too."""
     watched: list[Any] = field(default_factory=list)
     fault: Fault = lambda service, operation: False
     now: float = field(default_factory=time.time)
@@ -145,6 +118,7 @@ class World:
         """A client whose calls are noted, and fail where `fault` says so."""
         client = self.cloud.client(service)
         client.meta.events.register("before-call", self._called, unique_id=_NOTED)
+        client.meta.events.register("before-parameter-build", self._asked, unique_id=_ASKED)
         self.watched.append(client)
         return client
 
@@ -152,6 +126,10 @@ class World:
         """Clients are shared between clouds: what was hung on them comes off."""
         for client in self.watched:
             client.meta.events.unregister("before-call", unique_id=_NOTED)
+            client.meta.events.unregister("before-parameter-build", unique_id=_ASKED)
+
+    def _asked(self, model: Any, params: dict[str, Any], **_: object) -> None:
+        self.asked.append((model.service_model.service_name, model.name, dict(params)))
 
     def _called(self, model: Any, **_: object) -> None:
         service, operation = model.service_model.service_name, model.name
@@ -160,11 +138,7 @@ class World:
             raise ClientError({"Error": {"Code": "InternalError", "Message": "made to fail"}}, operation)
 
     def responder(self, **more: Any) -> Responder:
-        made = config(**more)
-        clients = Clients(REGION, self.client)
-        clients.__dict__["functions"] = Functions(Inside(made, self.kubernetes))
-        clients.__dict__["logs"] = Logs(self.client("logs"))
-        return compose(made, clients, self.quarantine_group)
+        return assembled(config(**more), self.client, self.kubernetes, self.quarantine_group)
 
     quarantine_group: str = ""
 
@@ -190,7 +164,7 @@ class World:
         """An instance with two interfaces in the node group `group` of our cluster."""
         ec2 = self.cloud.client("ec2")
         made = ec2.run_instances(
-            ImageId=ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"],
+            ImageId=ec2.register_image(Name=f"node-{uuid4().hex}", RootDeviceName="/dev/xvda")["ImageId"],
             MinCount=1, MaxCount=1, SubnetId=self.subnet,
             TagSpecifications=[{"ResourceType": "instance", "Tags": [
                 {"Key": "eks:cluster-name", "Value": "sequester"}, {"Key": "eks:nodegroup-name", "Value": group}]}],
@@ -205,7 +179,7 @@ class World:
 
     def halted(self, tenant: str) -> bool:
         item = self.cloud.client("dynamodb").get_item(
-            TableName="sequester-doors", Key={"tenant": {"S": tenant}, "item": {"S": "control"}}
+            TableName=TABLE, Key={"tenant": {"S": tenant}, "item": {"S": "control"}}
         )
         return "halted" in item.get("Item", {})
 
@@ -215,8 +189,8 @@ class World:
 
     def objects(self, prefix: str) -> list[dict[str, Any]]:
         s3 = self.cloud.client("s3")
-        keys = [each["Key"] for each in s3.list_objects_v2(Bucket="sequester-audit", Prefix=prefix).get("Contents", [])]
-        return [json.loads(s3.get_object(Bucket="sequester-audit", Key=key)["Body"].read()) for key in keys]
+        keys = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+        return [json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in keys]
 
     @property
     def chain(self) -> list[dict[str, Any]]:
@@ -240,16 +214,17 @@ def supervisor_event(namespace: str, pod: str, kind: str = "network") -> dict[st
 
 @contextmanager
 def world() -> Generator[World]:
-    with EmbeddedCloud(region=REGION) as cloud:
+    # Without moto's three thousand images a world is made in a third of the time.
+    with pytest.MonkeyPatch.context() as patch, EmbeddedCloud(region=REGION) as cloud:
+        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         made = World(cloud)
-        cloud.client("s3").create_bucket(Bucket="sequester-audit")
+        cloud.client("s3").create_bucket(Bucket=BUCKET)
         cloud.client("sns").create_topic(Name="sequester-alarms")
-        for table in ("sequester-doors", "sequester-responder"):
-            cloud.client("dynamodb").create_table(
-                TableName=table, BillingMode="PAY_PER_REQUEST",
-                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in KEYS],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in KEYS],
-            )  # fmt: skip
+        cloud.client("dynamodb").create_table(
+            TableName=TABLE, BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in KEYS],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in KEYS],
+        )  # fmt: skip
         for group in (CONTAINERS, AUDIT, FLOW, *(DOOR.format(tenant) for tenant in TENANTS)):
             cloud.client("logs").create_log_group(logGroupName=group)
             cloud.client("logs").create_log_stream(logGroupName=group, logStreamName="s")

@@ -1,6 +1,7 @@
 """Records in the formats that the sensors write: attacks with the alarms that they must set off, and a working hour."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from deployed import NAMES
 
 from infra.logs import FLOW_FIELDS
+from infra.sensors import Sensor
+from sequester.eyes.records import SensorRecord, shipped
 
 FLOW, RESOLVER, CLUSTER = NAMES.flow_log_group, NAMES.resolver_log_group, NAMES.cluster_log_group
 CONTAINERS = NAMES.container_log_group
@@ -77,19 +80,18 @@ def audit(user: str, verb: str, resource: str, namespace: str | None, code: int,
     )
 
 
-def shipped(event: dict[str, Any], stream: str = "stderr", namespace: str = "research-sandbox") -> str:
-    """A container's line as the log shipper sends it."""
-    return json.dumps(
-        {
-            "stream": stream,
-            "event": event,
-            "kubernetes": {"namespace_name": namespace, "pod_name": "run-1", "container_name": "code"},
-        }
-    )
-
-
 def supervisor(kind: str, action: str = "denied", **more: object) -> dict[str, Any]:
     return {"sequester": 1, "kind": kind, "action": action, "noise": False, "count": 1, **more}
+
+
+def _shipped(event: dict[str, Any], stream: str = "stderr", namespace: str = "research-sandbox") -> str:
+    return shipped(event, namespace=namespace, pod="run-1", stream=stream)
+
+
+def connect(pod: str = "run-1") -> SensorRecord:
+    """A connection that the supervisor refused now."""
+    line = shipped(supervisor("network", syscall="connect"), namespace="research-sandbox", pod=pod)
+    return SensorRecord(Sensor.SUPERVISOR, line, time.time())
 
 
 def door(rule: str | None, **more: object) -> str:
@@ -152,15 +154,15 @@ ATTEMPTS = (
     _one("the firewall is gone", RESOLVER, resolver("attacker.example.com."), "name-unlisted"),
     _one("another region's service", RESOLVER, resolver("sqs.eu-west-1.amazonaws.com."), "name-unlisted"),
     _one("denied by a NetworkPolicy", CLUSTER, agent_line("DENY"), "policy-denied"),
-    _one("connect", CONTAINERS, shipped(supervisor("network", syscall="connect")), "network-call-research"),
+    _one("connect", CONTAINERS, _shipped(supervisor("network", syscall="connect")), "network-call-research"),
     *(
-        _one(f"{kind} call", CONTAINERS, shipped(supervisor(kind)), "kernel-call-research")
+        _one(f"{kind} call", CONTAINERS, _shipped(supervisor(kind)), "kernel-call-research")
         for kind in ("trace", "namespace", "kernel", "memory", "device", "foreign_abi", "unlisted", "resource")
     ),
-    _one("blinding", CONTAINERS, shipped(supervisor("blind")), "supervisor-attacked-research"),
-    _one("attack on the supervisor", CONTAINERS, shipped(supervisor("supervisor")), "supervisor-attacked-research"),
-    _one("fork bomb", CONTAINERS, shipped(supervisor("process_storm", "observed")), "process-storm-research"),
-    _one("memory spike", CONTAINERS, shipped(supervisor("memory_growth", "observed")), "memory-growth-research"),
+    _one("blinding", CONTAINERS, _shipped(supervisor("blind")), "supervisor-attacked-research"),
+    _one("attack on the supervisor", CONTAINERS, _shipped(supervisor("supervisor")), "supervisor-attacked-research"),
+    _one("fork bomb", CONTAINERS, _shipped(supervisor("process_storm", "observed")), "process-storm-research"),
+    _one("memory spike", CONTAINERS, _shipped(supervisor("memory_growth", "observed")), "memory-growth-research"),
     _one(
         "agent reads secrets",
         CLUSTER,
@@ -247,9 +249,9 @@ ATTEMPTS = (
 
 # What one writes to look like another sensor, or like nothing: it must not count as an attempt of that kind.
 FORGERIES = (
-    (CONTAINERS, shipped(supervisor("network"), stream="stdout")),  # code prints what looks like an event
-    (CONTAINERS, shipped(supervisor("network", noise=True))),  # libc's own call at start
-    (CONTAINERS, shipped(supervisor("network"), namespace="kube-system")),
+    (CONTAINERS, _shipped(supervisor("network"), stream="stdout")),  # code prints what looks like an event
+    (CONTAINERS, _shipped(supervisor("network", noise=True))),  # libc's own call at start
+    (CONTAINERS, _shipped(supervisor("network"), namespace="kube-system")),
     (CLUSTER, audit("alice", "get", "SIP: 10.42.0.77;PolicyVerdict: DENY", "other", 404)),
 )
 
@@ -277,8 +279,8 @@ WORKING_HOUR: tuple[tuple[str, str], ...] = (
     (CLUSTER, audit("system:kube-controller-manager", "create", "pods", "research-sandbox", 201)),
     (CLUSTER, audit("eks:k8s-metrics", "list", "networkpolicies", None, 200)),
     (CLUSTER, "I1123 23:00:00.000000      10 controller.go:131] sync done"),
-    (CONTAINERS, shipped(supervisor("exec", "observed"))),
-    (CONTAINERS, shipped(supervisor("end", "observed"))),
+    (CONTAINERS, _shipped(supervisor("exec", "observed"))),
+    (CONTAINERS, _shipped(supervisor("end", "observed"))),
     (
         CONTAINERS,
         json.dumps({"stream": "stdout", "log": "hello", "kubernetes": {"namespace_name": "research-sandbox"}}),

@@ -5,9 +5,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from quarantine import AUDIT, CONTAINERS, DOOR, FLOW, LEVELS, TOPIC, World, notice, supervisor_event, world
+from quarantine import AUDIT, BUCKET, CONTAINERS, DOOR, FLOW, LEVELS, TOPIC, World, notice, supervisor_event, world
 
-from lambda_responder.aws_acts import RefusedError
 from lambda_responder.config import Level
 from lambda_responder.ledger import CHAIN
 from lambda_responder.outside import UnfinishedError
@@ -88,7 +87,7 @@ def test_the_chain_holds(at: World) -> None:
     s3, previous = at.cloud.client("s3"), "0" * 64
     for number, record in enumerate(at.chain, start=1):
         assert (record["seq"], record["prev"]) == (number, previous)
-        body = s3.get_object(Bucket="sequester-audit", Key=f"audit/{CHAIN}/{number:016d}.json")["Body"].read()
+        body = s3.get_object(Bucket=BUCKET, Key=f"audit/{CHAIN}/{number:016d}.json")["Body"].read()
         previous = hashlib.sha256(body).hexdigest()
     assert len(at.chain) == 3  # the incident, the action, its outcome
 
@@ -112,7 +111,7 @@ def test_two_hundred_alarms_at_once_stay_within_the_limit_and_page(at: World) ->
     assert len(at.done()) == 5
     assert len(at.kubernetes.objects) == 15
     assert sum(record["kind"] == "limit" for record in at.chain) == 15
-    assert ("sns", "Publish") in at.calls
+    assert at.calls.count(("sns", "Publish")) == 1, "people are told once, not fifteen times"
 
 
 def test_dry_run_says_and_does_nothing(at: World) -> None:
@@ -198,41 +197,6 @@ def test_system_nodes_and_named_instances_are_left_to_a_person(at: World) -> Non
     assert ("sns", "Publish") in at.calls
 
 
-OPERATIONS = [
-    ("s3", "PutObject"),
-    ("dynamodb", "UpdateItem"),
-    ("dynamodb", "GetItem"),
-    ("iam", "AttachRolePolicy"),
-    ("eks", "ListPodIdentityAssociations"),
-    ("logs", "FilterLogEvents"),
-    ("cloudwatch", "DescribeAlarms"),
-]
-
-
-@pytest.mark.parametrize(("service", "operation"), OPERATIONS)
-@pytest.mark.parametrize("nth", [1, 2, 3])
-def test_a_call_that_fails_is_made_good_by_the_next_delivery(at: World, service: str, operation: str, nth: int) -> None:
-    at.write(DOOR.format("research"), {"event": "fetch", "tenant": "research", "verdict": "denied"})
-    event = at.alarm("sequester-door-secret-research")
-    counted = 0
-
-    def fails(at_service: str, at_operation: str) -> bool:
-        nonlocal counted
-        counted += (at_service, at_operation) == (service, operation)
-        return (at_service, at_operation) == (service, operation) and counted == nth
-
-    at.fault = fails
-    try:
-        at.responder().handle(event)
-    except Exception as error:  # noqa: BLE001, Lambda delivers again whatever is raised
-        assert counted >= nth, error
-    at.fault = lambda *_: False
-    at.responder().handle(event)
-    assert at.halted("research")
-    assert at.revoked("research")
-    assert set(at.done()) == {"close_door", "revoke_sessions", "delete_association"}
-
-
 def test_what_cannot_be_done_is_said_and_the_rest_is_done(at: World) -> None:
     at.write(DOOR.format("research"), {"event": "fetch", "tenant": "research", "verdict": "denied"})
     at.fault = lambda service, _: service == "iam"
@@ -277,16 +241,3 @@ def test_an_address_that_just_changed_hands_deletes_no_pod(at: World) -> None:
     pod_had(at, "10.42.0.77", "research-sandbox", "after", 10)
     at.responder().handle(policy_denied(at, "10.42.0.77"))
     assert len(at.kubernetes.objects) == 2
-
-
-def test_release_opens_what_was_closed_and_is_recorded(at: World) -> None:
-    at.write(DOOR.format("research"), {"event": "fetch", "tenant": "research", "verdict": "denied"})
-    at.responder().handle(at.alarm("sequester-door-secret-research"))
-    assert at.halted("research")
-    assert at.responder().handle({"release": "research", "by": "alice"}) == {"released": "research"}
-    assert not at.halted("research")
-    assert not at.revoked("research")
-    assert at.chain[-1]["outcome"] == "released"
-    assert at.chain[-1]["by"] == "alice"
-    with pytest.raises(RefusedError, match="no tenant"):
-        at.responder().handle({"release": "nobody"})

@@ -10,7 +10,8 @@ import pytest
 from deployed import NAMES, TENANTS, Deployed, deployed
 from sensor_records import ATTEMPTS, FORGERIES, WORKING_HOUR, Attempt
 
-from infra.tripwire_table import TRIPWIRES, Sensor
+from infra.sensors import Sensor
+from infra.tripwire_table import TRIPWIRES
 from infra.tripwires import wires
 from sequester.eyes import Event, Sample, State, evaluate
 
@@ -46,13 +47,13 @@ def test_a_forged_record_sets_off_nothing(cloud: Deployed, group: str, record: s
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt.name)
 def test_without_its_filters_the_attempt_sets_nothing_off(cloud: Deployed, attempt: Attempt) -> None:
     own = {f"sequester-{name}" for name in attempt.fires}
-    left = {group: [each for each in filters if each.name not in own] for group, filters in cloud.filters.items()}
-    assert replace(cloud, filters=left).fired(attempt.group, attempt.records) == set()
+    left = {group: [each for each in filters if each.name not in own] for group, filters in cloud.watch.filters.items()}
+    assert replace(cloud, watch=replace(cloud.watch, filters=left)).fired(attempt.group, attempt.records) == set()
 
 
 @pytest.mark.parametrize("group", [NAMES.flow_log_group, NAMES.resolver_log_group, NAMES.cluster_log_group])
 def test_a_sensor_that_stops_sets_its_own_alarm_off(cloud: Deployed, group: str) -> None:
-    [alarm] = [a for a in cloud.alarms.values() if ("LogGroupName", group) in a.dimensions]
+    [alarm] = [a for a in cloud.watch.alarms.values() if ("LogGroupName", group) in a.dimensions]
     now = 1_800_000_000.0
     alive = [Sample("AWS/Logs", "IncomingLogEvents", alarm.dimensions, now - at, 5.0) for at in range(0, 3600, 60)]
     assert evaluate(alarm, alarm.datapoints(alive, now)) is State.OK
@@ -66,14 +67,14 @@ def test_no_record_is_no_attempt(cloud: Deployed) -> None:
 
 
 def test_cloudwatch_would_take_the_patterns(cloud: Deployed) -> None:
-    for group, filters in cloud.filters.items():
+    for group, filters in cloud.watch.filters.items():
         assert len(filters) <= 100, group  # metric filters a log group
         assert sum(each.pattern.regexes > 0 for each in filters) <= 5, group
 
 
 def test_every_alarm_tells_the_topic_and_has_a_runbook(cloud: Deployed) -> None:
     topic = NAMES.arn("sns", "sequester-alarms")
-    for name, alarm in cloud.described.items():
+    for name, alarm in cloud.watch.described.items():
         assert alarm["AlarmActions"] == [topic], name
         assert "docs/runbooks/" in alarm["AlarmDescription"], name
         assert alarm["TreatMissingData"] == ("breaching" if "-silent-" in name else "notBreaching"), name

@@ -17,6 +17,8 @@ from lambda_proxy.handler import Clients, serve
 sys.path.insert(0, str(Path(__file__).parents[1] / "door"))
 import door_lane  # pyright: ignore[reportMissingImports] the door lane of the tests beside
 
+from sequester.loopback import Upstream, trusting
+
 _OURS = f"https://{door_lane.HOST}/v1/items"
 _CONTEXT: Any = SimpleNamespace(client_context=object())
 Ask = Callable[..., object]
@@ -69,14 +71,14 @@ def logged() -> Iterator[dict[str, list[str]]]:
     """What the door's function printed in each scene, a fresh door each."""
     said: dict[str, list[str]] = {}
     authority = trustme.CA()
-    with pytest.MonkeyPatch.context() as patch, door_lane.Upstream(authority, ["*.example.test"]) as upstream:
+    with pytest.MonkeyPatch.context() as patch, Upstream(authority, ["*.example.test"]) as upstream:
         for scene, (play, _) in SCENES.items():
             lines = said.setdefault(scene, [])
             patch.setattr("builtins.print", lambda text, lines=lines, **_: lines.append(text))
             with mock_aws():
                 clients = Clients(door_lane.session())
                 door_lane.make_stores(clients)
-                lane = door_lane.Lane("research", clients, upstream, door_lane.trusting(authority))
+                lane = door_lane.Lane("research", clients, upstream, trusting(authority))
                 play(lane, lambda lane=lane, **event: serve(lane.door, event, _CONTEXT))
     yield said
 

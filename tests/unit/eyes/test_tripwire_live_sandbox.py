@@ -5,9 +5,10 @@ from dataclasses import asdict
 
 import pytest
 from deployed import Deployed, deployed
-from sensor_records import CONTAINERS, shipped
+from sensor_records import CONTAINERS
 
 from sequester import IsolatedExecutor
+from sequester.eyes.records import shipped
 
 pytestmark = pytest.mark.lane("kernel", "root", "bwrap")
 
@@ -37,7 +38,10 @@ def executor() -> Iterator[IsolatedExecutor]:
 
 
 def records(executor: IsolatedExecutor, code: str) -> list[str]:
-    return [shipped({"sequester": 1, **asdict(event)}) for event in executor.run_untrusted_code(code).events]
+    return [
+        shipped({"sequester": 1, **asdict(event)}, namespace="research-sandbox", pod="run-1")
+        for event in executor.run_untrusted_code(code).events
+    ]
 
 
 @pytest.mark.parametrize(("code", "alarm"), ATTEMPTS)

@@ -80,6 +80,7 @@ def test_nobody_but_the_named_roles_stores(cloud: Deployed) -> None:
     statements = {statement["Sid"]: statement for statement in policy["Statement"]}
     assert statements["OnlyWriters"]["Effect"] == "Deny"
     assert statements["OnlyWriters"]["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": [WRITER]}}
+    assert statements["Show"]["Condition"]["StringEquals"] == {"aws:SourceAccount": NAMES.account}
     assert statements["Show"]["Principal"] == {"Service": "cloudfront.amazonaws.com"}
     block = cloud.cloud.client("s3").get_public_access_block(Bucket=bucket_name(NAMES))[
         "PublicAccessBlockConfiguration"

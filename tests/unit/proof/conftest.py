@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "performance"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from proof_world import World, blueprint_world

@@ -17,6 +17,9 @@ SETTINGS = {
     "sequester:account": ACCOUNT,
     "aws:region": REGION,
     "sequester:network": {"cidr": "10.42.0.0/16", "azs": ["us-east-1a", "us-east-1b"]},
+    "sequester:cluster": {
+        "log_shipper": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/sequester/log-shipper@sha256:{'0' * 64}"
+    },
     "sequester:tenants": {
         name: {
             "allow": [{"host": "api.github.com", "methods": ["GET"], "paths": ["/repos/*"]}],
@@ -112,8 +115,8 @@ class World:
 
 def blueprint_world() -> World:
     """The blueprint's resources as the embedded cloud recorded them, and its Kubernetes objects."""
-    from infra.stack import blueprint
     from sequester.cloud import EmbeddedCloud
+    from sequester.standing import blueprint
 
     with EmbeddedCloud(region=REGION) as cloud:
         run = cloud.up(blueprint, config=SETTINGS)

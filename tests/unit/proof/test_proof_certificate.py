@@ -6,11 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from proof_ways_out import WORLDS, based, gateway, public, route
+import ways_calls
+import ways_door
+import ways_eyes
+import ways_identity
+import ways_names
+import ways_pods
+import ways_policies
+import ways_workloads
 from proof_world import World
+from ways_edits import WORLDS, based, gateway, public, route
 
 from sequester.proof.certificate import BadCertificateError, Certificate, Piece, digest
 from sequester.proof.check import RefusedError, check
+from sequester.proof.check_claims import wanted
 from sequester.proof.prove import facts_for, prove
 from sequester.proof.verdict import Proved
 
@@ -49,6 +58,9 @@ TAMPERED: dict[str, Callable[[Certificate], Certificate]] = {
     "an unknown stage": _first(lambda p: replace(p, stage="trust")),
     "a pod's stage for a node": _first(lambda p: replace(p, stage="policy")),
     "another claim without reasons": lambda c: replace(c, claim="E3"),
+    "an axis less": lambda c: replace(
+        c, questions=tuple(replace(q, pieces=tuple(p for p in q.pieces if p.axis != "6")) for q in c.questions)
+    ),
 }
 
 
@@ -75,3 +87,77 @@ def test_a_proof_of_other_facts_is_refused(world: World) -> None:
 def test_what_is_no_certificate_is_refused(raw: str) -> None:
     with pytest.raises(BadCertificateError):
         Certificate.from_json(raw)
+
+
+# Deployments that are open in one place each, which the checker's own questions find.
+CHECKED = {
+    **{f"E3 {name}": row for name, row in ways_calls.FURTHER.items()},
+    **{f"E6 {name}": ("E6", "blueprint", edit) for name, edit in ways_pods.METADATA.items()},
+    **{name: ways_names.FURTHER[name] for name in ("forward sub domain", "group before", "ALERT before", "CoreDNS wide com")},
+    **{name: ways_identity.FURTHER[name] for name in ("queue policy foreign", "role trusting everyone", "public endpoint")},
+    **{
+        name: row for name, row in ways_policies.FURTHER.items()
+        if row[0] == "E3" or name.startswith(("a boundary", "boundary that", "a policy of the organization"))
+    },
+    **{name: ways_door.FURTHER[name] for name in ("no alias policy", "no tenant deny", "event source alias", "no concurrency")},
+    **{name: ways_workloads.FURTHER[name] for name in ("warn", "failure ignore", "psa privileged")},
+    **{name: ways_eyes.FURTHER[name] for name in ("flow accept only", "topic gone")},
+}  # fmt: skip
+
+OTHERS = ("E2", "E3", "E4", "E5", "E6", "E7", "E8")
+
+
+@pytest.fixture(scope="module")
+def proofs(world: World) -> dict[str, tuple[Any, Certificate]]:
+    model = world.model()
+    verdicts = prove(model, OTHERS)
+    found: dict[str, tuple[Any, Certificate]] = {}
+    for claim, verdict in verdicts.items():
+        assert isinstance(verdict, Proved), verdict
+        found[claim] = json.loads(json.dumps(facts_for(model, claim), default=list)), verdict.certificate
+    return found
+
+
+@pytest.mark.parametrize("claim", OTHERS)
+def test_every_claim_is_checked_again(proofs: dict[str, tuple[Any, Certificate]], claim: str) -> None:
+    facts, certificate = proofs[claim]
+    assert check(facts, replace(certificate, digest=digest(facts))) == len(certificate.obligations)
+
+
+REASONS: dict[str, Callable[[Certificate], Certificate]] = {
+    "another digest": lambda c: replace(c, digest="0" * 64),
+    "no reasons": lambda c: replace(c, obligations=()),
+    "an empty reason": lambda c: replace(c, obligations=(replace(c.obligations[0], holds=""), *c.obligations[1:])),
+    "another claim's": lambda c: replace(c, claim="E3" if c.claim != "E3" else "E7"),
+}
+
+
+@pytest.mark.parametrize("how", REASONS)
+@pytest.mark.parametrize("claim", OTHERS)
+def test_tampered_reasons_are_refused(proofs: dict[str, tuple[Any, Certificate]], claim: str, how: str) -> None:
+    facts, certificate = proofs[claim]
+    with pytest.raises(RefusedError):
+        check(facts, REASONS[how](replace(certificate, digest=digest(facts))))
+
+
+@pytest.mark.parametrize("claim", ["E3", "E4", "E5", "E6", "E7"])
+def test_a_reason_less_is_refused(proofs: dict[str, tuple[Any, Certificate]], claim: str) -> None:
+    """Each fact that the claim is about has its own reason: the checker misses any one of them."""
+    facts, certificate = proofs[claim]
+    needed = [o for o in certificate.obligations if o.subject in wanted(claim, facts)]
+    assert needed
+    for one in needed:
+        left = tuple(o for o in certificate.obligations if o.subject != one.subject)
+        with pytest.raises(RefusedError, match="no reason"):
+            check(facts, replace(certificate, digest=digest(facts), obligations=left))
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_the_closed_certificate_does_not_hold_for_an_open_deployment(
+    world: World, proofs: dict[str, tuple[Any, Certificate]], name: str
+) -> None:
+    """The certificate of the closed deployment, with the digest of an open one: a concrete question finds it out."""
+    claim, _, edit = CHECKED[name]
+    facts = facts_for(edit(world).model(), claim)
+    with pytest.raises(RefusedError):
+        check(facts, replace(proofs[claim][1], digest=digest(facts)))

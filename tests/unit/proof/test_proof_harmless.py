@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 import pytest
-from proof_ways_out import (
+from proof_ways_out import FAMILIES
+from proof_world import World
+from ways_edits import (
     ACCOUNT,
     ANY4,
     BOTH,
     OURS,
     SANDBOX,
     WORLDS,
-    Change,
+    Rows,
     acl_rule,
     addon,
     allow,
@@ -31,13 +33,15 @@ from proof_ways_out import (
     statement,
     with_v6,
 )  # fmt: skip
-from proof_world import World
 
+from infra.settings.cluster import ClusterSettings
+from infra.settings.tenants import TenantSettings
+from infra.warm_pool import warm_pool
 from sequester.proof.check import check
 from sequester.proof.prove import facts_for, prove
 from sequester.proof.verdict import Proved
 
-HARMLESS: dict[str, tuple[str, str, Change]] = {
+HARMLESS: Rows = {name: row for family in FAMILIES for name, row in family.HARMLESS.items()} | {
     "an internet gateway without a route": ("E1", "by_routes", gateway),
     "a NAT gateway without a route": ("E1", "by_routes", nat),
     "a default route for a table nobody has": ("E1", "by_routes", lambda w: gateway(w).with_(
@@ -96,7 +100,7 @@ HARMLESS: dict[str, tuple[str, str, Change]] = {
         firewallRuleGroupId=w.id("ResolverFirewallRuleGroup", "sequester-dns"))),
     "an inbound resolver endpoint": ("E2", "blueprint", lambda w: w.with_("route53/resolverEndpoint:ResolverEndpoint", "i", direction="INBOUND")),
     "every action, both accounts": ("E3", "blueprint", endpoint("logs", statement("*", StringEquals=BOTH))),
-    "every action on our resources by name": ("E3", "blueprint", endpoint("logs", statement("logs:*", f"arn:aws:logs:us-east-1:{ACCOUNT}:*"))),
+    "every action on our resources by name": ("E3", "blueprint", endpoint("logs", statement("logs:*", f"arn:aws:logs:us-east-1:{ACCOUNT}:*", StringEquals=OURS))),
     "allow all, deny what is not ours": ("E3", "blueprint", endpoint("logs", statement("*", StringEquals=OURS),
         statement("*", effect="Deny", StringNotEquals={"aws:ResourceAccount": ACCOUNT}))),
     "only denies": ("E3", "blueprint", endpoint("logs", statement("*", effect="Deny"))),
@@ -130,3 +134,14 @@ def test_an_action_that_is_denied_again_does_no_harm(world: World) -> None:
     )  # fmt: skip
     verdict = prove(denied.model(), ["E4"])["E4"]
     assert not hasattr(verdict, "witness"), verdict
+
+
+def test_a_warm_pool_keeps_every_claim(world: World) -> None:
+    image = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/sequester/sandbox@sha256:{'0' * 64}"
+    settings = TenantSettings(warm_pool=3, image=image)
+    pool = warm_pool("research", settings, ClusterSettings())
+    assert pool
+    verdicts = prove(world.apply(*pool).model())
+    assert {
+        claim: type(verdict).__name__ for claim, verdict in verdicts.items() if not isinstance(verdict, Proved)
+    } == {}

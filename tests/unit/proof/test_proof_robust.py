@@ -1,14 +1,16 @@
 """Whatever is fed to the sources, the answer is a verdict and never a traceback; and what was not read is never proved."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from proof_world import ACCOUNT, REGION, World
+from ways_edits import block, policy
 
 from sequester.proof.model import CLAIMS
 from sequester.proof.prove import prove
-from sequester.proof.verdict import Proved, Unknown
+from sequester.proof.verdict import Escapes, Proved, Unknown
 from sequester.sources.state import state_model
 
 
@@ -18,7 +20,7 @@ def export(world: World) -> dict[str, Any]:
         "version": 3,
         "deployment": {
             "resources": [
-                {"urn": r.urn or f"urn:pulumi:dev::x::{r.type}::{r.name}", "type": r.type, "id": r.id, "inputs": {}, "outputs": dict(r.properties)}
+                {"urn": r.urn or f"urn:pulumi:dev::x::{r.type}::{r.name}", "type": r.type, "id": r.id, "custom": bool(r.id), "inputs": {}, "outputs": dict(r.properties)}
                 for r in world.resources
             ]
             + [
@@ -108,3 +110,15 @@ def test_a_secret_is_opaque() -> None:
     raw = {"deployment": {"resources": [{"urn": "a::b", "type": "aws:ec2/vpc:Vpc", "inputs": {"tags": {"x": secret}}}]}}
     found, _ = read(json.dumps(raw))
     assert found[0].properties == {"tags": {"x": "[secret]"}}
+
+
+def test_what_agents_may_reach_is_open_where_no_vpc_is_in_the_facts(world: World) -> None:
+    """Their policies name addresses of the VPC: without facts of it, nobody can say that these lie outside."""
+    facts = replace(world.model(), vpcs={}, subnets={}, places={}, gaps=())
+    verdict = prove(facts, ["E1"])["E1"]
+    assert isinstance(verdict, Unknown)
+    assert any("whether that is inside of the VPC is not in the facts" in one for one in verdict.reasons)
+    opened = world.apply(policy("open", namespace="research-agent", egress=[block("203.0.113.0/24")])).model()
+    verdict = prove(replace(opened, vpcs={}, subnets={}, places={}, gaps=()), ["E1"])["E1"]
+    assert isinstance(verdict, Escapes), "a public address is outside, whatever the VPC is"
+    assert "203.0.113" in verdict.witness.summary

@@ -168,3 +168,11 @@ def test_limits_are_checked() -> None:
     for wrong in ({"processes": 0}, {"max_files": -1}, {"memory_bytes": 1}, {"timeout_seconds": 1e9}):
         with pytest.raises(InvalidRequest, match=next(iter(wrong)).split("_")[0]):
             Limits(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_claims_time_always_has_microseconds() -> None:
+    """The Kubernetes client writes a datetime anew, and drops a fraction of zero, which the API server refuses."""
+    from datetime import UTC, datetime
+
+    assert pods._micro_time(datetime(2026, 1, 2, 3, 4, 5, 0, UTC)) == "2026-01-02T03:04:05.000001Z"
+    assert pods._micro_time(datetime(2026, 1, 2, 3, 4, 5, 678, UTC)) == "2026-01-02T03:04:05.000678Z"

@@ -1,0 +1,132 @@
+"""What CoreDNS does with names: server blocks of a Corefile, and whether any hands a query to somebody else.
+
+Plugins are known by name; one that nobody has reviewed is Unknown. A block runs from a line that ends in ``{`` to a
+line that is ``}``: https://coredns.io/manual/toc/ has the syntax.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sequester.proof.certificate import Obligation
+from sequester.proof.decide import Finding
+from sequester.proof.facts import mapping
+from sequester.proof.model import Model
+from sequester.proof.space import show_address
+from sequester.proof.verdict import Hop, Witness
+
+# Plugins that answer by themselves, from the cluster, or not at all.
+ANSWERS_HERE = frozenset(
+    {
+        "acl", "any", "autopath", "bind", "bufsize", "cache", "cancel", "chaos", "debug", "errors", "header", "health",
+        "hosts", "kubernetes", "lameduck", "loadbalance", "local", "log", "loop", "metadata", "minimal", "nsid",
+        "prometheus", "ready", "reload", "rewrite", "template", "whoami",
+    }
+)  # fmt: skip
+_FORWARDS = frozenset({"forward", "proxy"})
+# Plugins that ask somebody else than a resolver: each is a way out by itself.
+_LEAVES = frozenset({"grpc", "secondary", "etcd", "route53", "azure", "clouddns", "dnstap", "transfer", "k8s_external"})
+# Suffixes under which only AWS makes names; anything else that is let pass can be somebody else's zone.
+AWS_SUFFIXES = ("amazonaws.com", "api.aws", "ec2.internal", "compute.internal")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A server block: its zones, and each plugin with its own line."""
+
+    zones: tuple[str, ...]
+    plugins: tuple[tuple[str, str], ...]
+
+
+def coredns(model: Model) -> Iterator[Finding]:
+    resolvers = vpc_resolvers(model)
+    for name, cluster in model.clusters.items():
+        addons = mapping(cluster.get("addons"), name)
+        if "coredns" not in addons:
+            yield f"{name}: CoreDNS's configuration is not in the plan"
+            continue
+        corefile = str(mapping(addons["coredns"], name).get("corefile") or "")
+        if not corefile:
+            yield _way(f"CoreDNS of {name} forwards every name to its node's resolver", f"{name} coredns",
+                       "the default Corefile", "state a corefile that forwards named zones only")  # fmt: skip
+            continue
+        yield from judge(f"{name} coredns", corefile, resolvers)
+    for manifest in model.manifests:
+        meta = mapping(manifest.get("metadata"), "metadata")
+        if manifest.get("kind") == "ConfigMap" and str(meta.get("name")).startswith("coredns"):
+            for key, text in mapping(manifest.get("data"), "data").items():
+                yield from judge(f"ConfigMap {meta.get('name')} {key}", str(text), resolvers)
+
+
+def vpc_resolvers(model: Model) -> frozenset[str]:
+    """The VPCs' own resolver: the second address of the first block, and the link-local ones."""
+    first = [vpc.cidrs[0] for vpc in model.vpcs.values() if vpc.cidrs]
+    return frozenset({"169.254.169.253", "fd00:ec2::253", *(show_address(p.axis, p.low + 2) for p in first)})
+
+
+def judge(name: str, corefile: str, resolvers: frozenset[str]) -> Iterator[Finding]:
+    """Findings about one Corefile; a line that is not understood is a doubt."""
+    found = list(blocks(corefile))
+    for one in found:
+        if isinstance(one, str):
+            yield f"{name}: {one}"
+            continue
+        for plugin, line in one.plugins:
+            if plugin in _FORWARDS:
+                yield _forward(name, one.zones, line, resolvers)
+            elif plugin in _LEAVES:
+                yield _way(f"CoreDNS hands {one.zones[0]} to others by {plugin}", name, line, f"remove {plugin}")
+            elif plugin not in ANSWERS_HERE:
+                yield f"{name}: what the plugin {plugin!r} does with names has not been reviewed"
+    if all(isinstance(one, Block) for one in found):
+        yield Obligation(name, f"{len(found)} server blocks of reviewed plugins")
+
+
+def _forward(name: str, zones: tuple[str, ...], line: str, resolvers: frozenset[str]) -> Finding:
+    """`forward FROM TO...`: only AWS's names, and only to the VPC's resolver."""
+    targets = line.split()[2:]
+    foreign = [z for z in zones if not is_aws(z.split(":")[0])]
+    strange = [to for to in targets if to not in resolvers]
+    if foreign or strange or not targets:
+        zone, where = (foreign or list(zones))[0], " ".join(strange or targets) or "nowhere known"
+        return _way(
+            f"CoreDNS forwards {zone} to {where}", name, line, "forward AWS's named zones to the VPC's resolver"
+        )
+    return Obligation(f"{name} {' '.join(zones)}", "goes to the VPC's resolver")
+
+
+def is_aws(zone: str) -> bool:
+    bare = zone.strip(".").lower()
+    return any(bare == suffix or bare.endswith(f".{suffix}") for suffix in AWS_SUFFIXES)
+
+
+def blocks(corefile: str) -> Iterator[Block | str]:
+    """Server blocks in order; a text instead for what is no server block."""
+    zones: tuple[str, ...] = ()
+    plugins: list[tuple[str, str]] = []
+    depth = 0
+    for raw in corefile.splitlines():
+        line = raw.partition("#")[0].strip()
+        if not line:
+            continue
+        opens, closes = line.endswith("{"), line == "}"
+        if not opens and not closes and ("{" in line or "}" in line) and '"' not in line:
+            yield f"{line!r} opens and closes a block on one line"
+        if depth == 0 and not opens:
+            yield f"{line!r} stands outside of a server block"
+            continue
+        if depth == 0:
+            zones, plugins = tuple(line[:-1].replace(",", " ").split()), []
+            if not zones or zones[0].startswith("("):
+                yield f"{line!r} is no server block"
+                zones = zones or (".",)
+        elif depth == 1 and not closes:
+            plugins.append((line.split()[0].rstrip("{").strip(), line.removesuffix("{").strip()))
+        depth += opens - closes
+        if closes and depth == 0:
+            yield Block(zones, tuple(plugins))
+    if depth:
+        yield "a block is not closed"
+
+
+def _way(summary: str, resource: str, how: str, mend: str) -> Witness:
+    return Witness(summary, (Hop(resource, how),), mend)

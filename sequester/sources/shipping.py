@@ -1,0 +1,66 @@
+"""From Kubernetes objects to facts of log shipping: who brings what sandboxes say on stderr off the node (claim E8)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from sequester.proof.facts import items, mapping
+from sequester.proof.model import Sensor
+from sequester.sources.resource import Stack
+
+_LOGS = ("/var/log", "/var/log/containers", "/var/log/pods")
+_GROUP = re.compile(r"^\s*log_group_name\s+(\S+)\s*$", re.MULTILINE | re.IGNORECASE)
+
+
+def shippers(stack: Stack, manifests: Sequence[Mapping[str, object]]) -> Iterator[Sensor]:
+    """DaemonSets that read the nodes' container logs, each with the log group that its configuration names."""
+    for one in manifests:
+        name = str(mapping(one.get("metadata"), "metadata").get("name"))
+        template = mapping(mapping(one.get("spec"), name).get("template"), name)
+        pod = mapping(template.get("spec"), name)
+        if one.get("kind") != "DaemonSet" or not _reads_logs(pod, name):
+            continue
+        group = _log_group(one, pod, manifests)
+        missed = sorted(taint for taint in _taints(stack) if not _tolerates(pod, taint, name))
+        gap = "it is not on nodes with the taint " + ", ".join(missed) if missed else ""
+        if not group:
+            gap = "its configuration names no log group"
+        yield Sensor(name, "seccomp event", "", group, not gap, gap)
+
+
+def _reads_logs(pod: Mapping[str, object], where: str) -> bool:
+    paths = [mapping(mapping(v, where).get("hostPath"), where).get("path") for v in items(pod.get("volumes"), where)]
+    return any(str(path).rstrip("/") in _LOGS for path in paths if path)
+
+
+def _log_group(
+    daemons: Mapping[str, object], pod: Mapping[str, object], manifests: Sequence[Mapping[str, object]]
+) -> str:
+    """What the ConfigMaps that the pod mounts say, in Fluent Bit's form; empty if they say none or several."""
+    namespace = mapping(daemons.get("metadata"), "metadata").get("namespace")
+    mounted = {
+        mapping(mapping(volume, "volume").get("configMap"), "configMap").get("name")
+        for volume in items(pod.get("volumes"), "volumes")
+    } - {None}
+    found: set[str] = set()
+    for one in manifests:
+        about = mapping(one.get("metadata"), "metadata")
+        if one.get("kind") == "ConfigMap" and about.get("namespace") == namespace and about.get("name") in mounted:
+            for text in mapping(one.get("data"), "data").values():
+                found.update(_GROUP.findall(str(text)))
+    return found.pop() if len(found) == 1 else ""
+
+
+def _taints(stack: Stack) -> set[str]:
+    """Keys of the taints that keep pods off nodes."""
+    return {
+        str(mapping(taint, one.name).get("key"))
+        for one in stack.of("eks/nodeGroup:NodeGroup")
+        for taint in items(one.get("taints"), one.name)
+        if mapping(taint, one.name).get("effect") != "PREFER_NO_SCHEDULE"
+    }
+
+
+def _tolerates(pod: Mapping[str, object], taint: str, where: str) -> bool:
+    """By its key, or whatever it is; one that asks for a value is not taken for it."""
+    tolerations = [mapping(one, where) for one in items(pod.get("tolerations"), where)]
+    return any(one.get("operator") == "Exists" and one.get("key") in (None, taint) for one in tolerations)
