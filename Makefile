@@ -7,6 +7,9 @@ UV     := $(VENV)/bin/uv
 STAMP  := $(VENV)/.installed
 TESTS  ?= tests
 
+# Without its caches, Python compiles thousands of modules of Pulumi's SDK anew in each process: seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup tools door demo test lint format bench docs site lock clean
 

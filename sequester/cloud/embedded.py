@@ -5,12 +5,14 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
+import botocore.session
 from moto import mock_aws
 from moto.backends import get_backend
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 PROJECT = "sequester"
+
+# moto opens a session for each of its backends, and each would read every service's endpoints anew.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def _same(_type: str, _name: str, inputs: Props) -> Props:
@@ -130,9 +135,10 @@ class EmbeddedCloud:
         edit = edit or Edit()
         monitor = RecordingMonitor(self, edit.change, progress or (lambda _: None), PROJECT, stack)
 
-        def whole() -> None:
+        async def whole() -> None:
             program()
             edit.add()
+            await _outputs_done()
 
         # A context of its own: Pulumi keeps its settings and its root resource in context variables.
         copy_context().run(_run, whole, monitor, dict(config or {}), stack)
@@ -155,7 +161,9 @@ class EmbeddedCloud:
         return functions.answer(self.aws, token, arguments)
 
 
-def _run(program: Callable[[], None], monitor: RecordingMonitor, config: Mapping[str, object], stack: str) -> None:
+def _run(
+    program: Callable[[], Awaitable[None]], monitor: RecordingMonitor, config: Mapping[str, object], stack: str
+) -> None:
     from pulumi import runtime
     from pulumi.runtime import mocks, settings
     from pulumi.runtime.stack import run_in_stack
@@ -180,6 +188,20 @@ def _run(program: Callable[[], None], monitor: RecordingMonitor, config: Mapping
         raise
     if monitor.record.failures:
         raise monitor.record.failures[0]
+
+
+async def _outputs_done() -> None:
+    """Until no output is pending, or one failed, which Pulumi then says.
+
+    Pulumi itself looks at all that are pending after each one that is done: a third of the program's whole time.
+    """
+    from pulumi.runtime import settings
+
+    made: Any = settings.SETTINGS
+    while pending := cast("list[asyncio.Task[object]]", list(made.outputs)):
+        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
+        if any(task.cancelled() or task.exception() for task in done):
+            return
 
 
 def _say_nothing(_loop: asyncio.AbstractEventLoop, _context: Mapping[str, object]) -> None:

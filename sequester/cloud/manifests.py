@@ -1,11 +1,17 @@
 """Kubernetes objects in the embedded cloud: validated strictly against the API's published schemas, and recorded."""
 
+from functools import cache
 from typing import cast
 
 import kubernetes_validate
+from kubernetes_validate import utils
 
 from sequester.cloud.api import RefusedError
 from sequester.cloud.wire import Props
+
+# It would read all definitions, megabytes, for each object.
+utils.schema_contents = cache(utils.schema_contents)
+utils.all_versions = cache(utils.all_versions)
 
 VERSION = "1.34"
 """The Kubernetes release whose schemas hold; a field that it does not have is refused."""

@@ -1,6 +1,7 @@
 """What the filters of a world log, read all the time, and told as the deployed sensors tell it."""
 
 import selectors
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ class Sensors:
     nodes: Mapping[str, str]
     logs: dict[str, Log] = field(default_factory=dict[str, Log])
     seen: list[tuple[str, Logged]] = field(default_factory=list[tuple[str, Logged]])
+    _reading: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _closed: bool = field(default=False, init=False)
 
     def watch(self, spaces: Mapping[str, Namespace], servers: Servers) -> None:
         for name in {space for space, _ in self.wires}:
@@ -37,17 +40,27 @@ class Sensors:
             for name, log in self.logs.items():
                 chosen.register(log.socket, selectors.EVENT_READ, name)
             while not servers.closed:
-                for key, _ in chosen.select(0.2):
-                    self.seen += [(str(key.data), one) for one in self.logs[str(key.data)].read()]
-        for log in self.logs.values():
-            log.close()
+                if chosen.select(0.2):
+                    self._drain()
+        with self._reading:
+            self._closed = True
+            for log in self.logs.values():
+                log.close()
+
+    def _drain(self) -> None:
+        """Keeps all that the kernel has logged by now."""
+        with self._reading:
+            if not self._closed:
+                for name, log in self.logs.items():
+                    self.seen += [(name, one) for one in log.read()]
 
     def settle(self) -> None:
-        """Until nothing more is logged."""
+        """Until nothing more is logged. Reads here: on a busy machine the reading thread can be behind."""
         until, known = time.monotonic() + _LONGEST_SECONDS, -1
         while known != len(self.seen) and time.monotonic() < until:
             known = len(self.seen)
             time.sleep(_SETTLE_SECONDS)
+            self._drain()
 
     def flow_lines(self, since: float) -> Iterable[tuple[float, str]]:
         logged: list[tuple[flows.Wire, Logged]] = []

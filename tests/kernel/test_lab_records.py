@@ -116,8 +116,10 @@ def test_metadata_is_seen_by_nobody(world: World) -> None:
 def test_the_primary_address_hides_the_pods(world: World) -> None:
     """Only the pkt- fields tell which pod it was."""
     mark = world.mark()
-    send(world, "research-agent", world.place("endpoint:lambda").addresses[0], 443, wait=20)
-    sent = next(f for f in map(fields, _flows(world.records(mark))) if f["flow-direction"] == "egress")
+    endpoint = world.place("endpoint:lambda").addresses[0]
+    send(world, "research-agent", endpoint, 443, wait=20)
+    seen = map(fields, _flows(world.records(mark)))
+    sent = next(f for f in seen if (f["flow-direction"], f["pkt-dstaddr"]) == ("egress", endpoint))
     assert sent["srcaddr"] == world.place("system-node").addresses[0]
     assert sent["pkt-srcaddr"] == world.place("research-agent").addresses[0]
 
