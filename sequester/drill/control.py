@@ -6,6 +6,8 @@ from typing import Final
 
 from infra.admission import policies
 from lambda_proxy.denial import RULES
+from sequester.drill import broken_out, calls, doorway
+from sequester.drill.outcome import Target
 from sequester.drill.program import LAYERS
 from sequester.drill.through_door import DROPPED
 from sequester.readback.whole import EVERY_CONTROL
@@ -35,3 +37,24 @@ def controls() -> Mapping[str, str]:
     }
     tables |= {part: {one.id: one.protects for one in those} for part, those in EVERY_CONTROL.items()}
     return {f"{table}:{name}": why for table, rows in tables.items() for name, why in rows.items()}
+
+
+REMOVABLE_AT_THE_API_SERVER: Final = frozenset(
+    f"kubernetes:{each}" for each in ("pod-security", "rbac", "quota", "limits")
+)
+"""Besides each admission rule; see `sequester.drill.api_server.without`."""
+
+
+@cache
+def removable(target: Target) -> frozenset[str]:
+    """Which of them a drill on this target can take away on purpose; of a deployed cluster, none.
+
+    Of the sandbox's walls a few cannot be, for reasons of their own: see `sequester.drill.weaken.NOT_REMOVABLE`.
+    """
+    if target is Target.CLUSTER:
+        return frozenset()
+    layers = {f"sandbox:{layer.value}" for layer in LAYERS}
+    rules = {f"door:{rule}" for rule in doorway.REMOVABLE}
+    admission = {control for control in controls() if control.startswith("admission:")}
+    network = set(broken_out.LAYERS) if target is Target.LAB else set[str]()
+    return frozenset(layers | rules | admission | network | calls.REMOVABLE | REMOVABLE_AT_THE_API_SERVER)

@@ -7,11 +7,12 @@ import secrets
 import socket
 import ssl
 import time
+import unicodedata
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import trustme
 
@@ -26,8 +27,8 @@ from lambda_proxy.denial import RULES, DeniedError
 from lambda_proxy.handler import serve
 from lambda_proxy.inspection import inspect
 from lambda_proxy.parse import Request, Target, parse_request
-from lambda_proxy.path import Door
-from lambda_proxy.respond import sent_headers
+from lambda_proxy.path import Door, follow
+from lambda_proxy.respond import Response, sent_headers
 from sequester.drill.attempt import Attempt
 from sequester.drill.eyes import ROWS, Eyes
 from sequester.drill.naive import fetch
@@ -45,13 +46,12 @@ REMOVABLE: Final = frozenset(
     rule
     for rule in RULES
     if rule.startswith(("allow.", "url.", "request.", "inspect.", "budget."))
-    or rule in ("resolve.special", "connect.tls")
+    or rule in ("resolve.special", "connect.peer", "connect.tls")
 ) | {DROPPED}
 """What can be taken away from the door on purpose, rule by rule."""
 
 
 T = TypeVar("T")
-
 
 _METERED: Final = {"requests_per_minute": "budget.requests", "bytes_out_per_day": "budget.bytes_out"}
 
@@ -69,6 +69,17 @@ class _Configured:
 
     def current(self) -> Configuration:
         return self._configuration
+
+
+class _Said(socket.socket):
+    """A connection whose other end is said to be `address`."""
+
+    def __init__(self, made: socket.socket, address: tuple[str, int]) -> None:
+        super().__init__(fileno=made.detach())
+        self._address = address
+
+    def getpeername(self) -> tuple[str, int]:
+        return self._address
 
 
 @dataclass
@@ -153,14 +164,18 @@ class Doorway:
 
     def _function(self, row: Fetch) -> Door:
         def resolve(host: str, _port: int) -> Sequence[str]:
-            return row.names.get(host, [PUBLIC])
-
-        def dial(address: tuple[str, int], seconds: float) -> socket.socket:
-            at = INSIDE if row.detour else address[0].removeprefix("::ffff:")
-            return socket.create_connection((at, self.servers[at].port), seconds)
+            return row.names.get(host) or _literal(host) or [PUBLIC]
 
         def refuse(address: str) -> bool:
             return address not in (PUBLIC, IMPOSTOR) and is_special(address)
+
+        def dial(address: tuple[str, int], seconds: float) -> socket.socket:
+            # The server inside stands for every address that is not public.
+            meant = INSIDE if refuse(address[0]) else address[0]
+            at = INSIDE if row.detour else meant
+            made = socket.create_connection((at, self.servers[at].port), seconds)
+            # A kernel says the address that was asked for; who does not look takes any other for it.
+            return _Said(made, address) if at == meant or "connect.peer" in self.removed else made
 
         tls = self.tls
         if "connect.tls" in self.removed:
@@ -231,7 +246,13 @@ def standing(eyes: Eyes, removed: frozenset[str]) -> Generator[Doorway]:
 @contextmanager
 def _weakened(removed: frozenset[str]) -> Generator[None]:
     """For the time being: where one of these rules would deny, the step goes on as a careless proxy would."""
-    steps = {"parse_request": parse_request, "decide": decide, "inspect": inspect, "sent_headers": sent_headers}
+    steps: Mapping[str, Callable[..., Any]] = {
+        "parse_request": parse_request,
+        "decide": decide,
+        "inspect": inspect,
+        "sent_headers": sent_headers,
+        "follow": follow,
+    }
     if not removed:
         yield
         return
@@ -248,7 +269,15 @@ def _weakened(removed: frozenset[str]) -> Generator[None]:
     def careless_inspect(*args: Any) -> int:
         return _unless(removed, lambda: inspect(*args), lambda: 0)
 
+    def careless_follow(request: Request, response: Response) -> Request:
+        def instead() -> Request:
+            where = urljoin(request.target.url, response.location or "")
+            return replace(request, target=_naive_target(where))
+
+        return _unless(removed, lambda: follow(request, response), instead)
+
     careless: dict[str, Callable[..., Any]] = {
+        "follow": careless_follow,
         "parse_request": careless_parse,
         "decide": careless_decide,
         "inspect": careless_inspect,
@@ -280,11 +309,15 @@ def _unless(removed: frozenset[str], step: Callable[[], T], instead: Callable[[]
 def _naive_request(event: object) -> Request:
     """As a proxy without the first step would have it: believes the payload, and reads the URL as urllib does."""
     given: Any = event
-    parts = urlsplit(str(given["url"]).replace("\\", "/").replace("\t", ""))
-    host = (parts.hostname or "").rstrip(".")
-    target = Target(host, parts.port or 443, parts.path, parts.query, is_address=False)
     body = base64.b64decode(given.get("body_b64", ""))
+    target = _naive_target(str(given["url"]))
     return Request(given.get("method", "GET"), target, given.get("headers", {}), body, 10**6, "")
+
+
+def _naive_target(url: str) -> Target:
+    parts = urlsplit(url.replace("\\", "/").replace("\t", ""))
+    host = unicodedata.normalize("NFKC", parts.hostname or "").rstrip(".")
+    return Target(host, parts.port or 443, parts.path, parts.query, is_address=False)
 
 
 def _wide(request: Request, removed: frozenset[str]) -> Rule:
@@ -293,14 +326,29 @@ def _wide(request: Request, removed: frozenset[str]) -> Rule:
     kinds = (
         {request.headers.get("content-type", "").partition(";")[0]} if "allow.content_type" in removed else set[str]()
     )
-    return Rule(
-        target.host if "allow.host" in removed else HOST,
-        frozenset({"GET", "POST"} | ({request.method} if "allow.method" in removed else set())),
+    wide = Rule(
+        HOST,
+        frozenset({"GET", "POST"}),
         ("/*",) if removed & {"allow.path", "allow.host"} else ("/v1/*",),
         port=target.port if "allow.port" in removed else 443,
         query=frozenset({"*"} if "allow.query" in removed else {"q", "a", "b"}),
         content_types=CONTENT_TYPES | kinds,
     )
+    # No rule may name these, and a careless proxy's may.
+    if "allow.host" in removed:
+        object.__setattr__(wide, "host", target.host)
+    if "allow.method" in removed:
+        object.__setattr__(wide, "methods", wide.methods | {request.method})
+    return wide
+
+
+def _literal(host: str) -> list[str]:
+    """The address that C's resolver reads in this name (inet_aton(3): also octal, hexadecimal, full-width), if any."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return []
+    return [str(address[0]) for *_, address in found]
 
 
 def _forms(row: Fetch, mark: str) -> set[bytes]:

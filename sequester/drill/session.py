@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sequester.drill.control import controls
+from sequester.drill.control import controls, removable
 from sequester.drill.junit import to_junit
 from sequester.drill.outcome import Drill, Family, Target, Technique, to_json
 from sequester.drill.show import growing, listing, told
@@ -59,6 +59,8 @@ class Asked:
         for control in self.without:
             if control not in controls():
                 raise NotAskedRightError(f"--without {control}: no such control: `sequester drill --list` names them")
+            if control not in removable(self.target):
+                raise NotAskedRightError(_kept(control, self.target))
         try:
             found = chosen(self.families, self.only, target=self.target)
         except UnknownTechniqueError as error:
@@ -68,6 +70,15 @@ class Asked:
         if not found:
             raise NotAskedRightError("no technique is left: ask for another --family, --only or --target")
         return found
+
+
+def _kept(control: str, target: Target) -> str:
+    """That it cannot be taken away, and what can: else a drill that misses nothing would seem to show that it holds."""
+    elsewhere = "; --target lab can" if control in removable(Target.LAB) else ""
+    table = control.partition(":")[0]
+    others = sorted(each for each in removable(target) if each.startswith(f"{table}:"))
+    mend = f"; of {table}: {', '.join(others)}" if others and not elsewhere else elsewhere
+    return f"--without {control}: the drill cannot take this away at --target {target}{mend}"
 
 
 def show_list(asked: Asked, console: Console) -> int:

@@ -36,6 +36,9 @@ def test_the_fast_list_has_every_family() -> None:
     [
         (["--only", "direct-tpc"], "--only direct-tpc: no such technique"),
         (["--without", "sandbox:secomp"], "--without sandbox:secomp: no such control"),
+        (["--without", "door:response.credential"], "cannot take this away at --target local; of door: door:allow."),
+        (["--without", "network:names-listed"], "cannot take this away at --target local; --target lab can"),
+        (["--without", "cluster:api-private"], "cannot take this away at --target local"),
         (["--only", "dns-over-tls", "--family", "host"], "no technique is left"),
         (["--target", "cluster"], "--target cluster: give --sink too"),
         (CLUSTER, "--target cluster: give --image too"),

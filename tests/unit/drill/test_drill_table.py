@@ -8,10 +8,12 @@ import pytest
 
 from infra.tripwire_table import TRIPWIRES, Sensor
 from sequester.drill.broken_out import BY_ID as BY_ID_OF_OUTBREAK
-from sequester.drill.control import controls
+from sequester.drill.control import controls, removable
+from sequester.drill.doorway import REMOVABLE as DOORS_RULES
 from sequester.drill.outcome import NO_TRIPWIRE, Family, Target, Technique
 from sequester.drill.program import program
 from sequester.drill.table import BY_ID, FAST, PROGRAMS, TECHNIQUES, UnknownTechniqueError, chosen
+from sequester.drill.through_door import FETCHES
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -66,7 +68,7 @@ EVERYTHING_HANGS_ON = "network:endpoint-policy"  # without any policy an endpoin
 @pytest.mark.parametrize("key", removed_controls.EXPECTED)
 def test_what_leaks_without_a_control_is_what_names_it(key: str) -> None:
     gone = key.split()
-    assert set(gone) <= controls().keys()
+    assert set(gone) <= removable(Target.LAB)
     for name in removed_controls.EXPECTED[key]:
         held = set(BY_ID_OF_OUTBREAK[name].held_by) if name in BY_ID_OF_OUTBREAK else {BY_ID[name].control}
         assert held <= set(gone) or key == EVERYTHING_HANGS_ON, name
@@ -76,6 +78,27 @@ def test_what_leaks_without_a_control_is_what_names_it(key: str) -> None:
 def test_what_is_held_by_nothing_else_leaks(key: str) -> None:
     expected = {row.id for row in BY_ID_OF_OUTBREAK.values() if set(row.held_by) <= set(key.split())}
     assert set(removed_controls.EXPECTED[key]) == expected
+
+
+WRITTEN_BY_NO_LIBRARY = {
+    "door-forged-header",
+    "door-forged-host",
+    "door-line-break-in-the-path",
+    "door-method-with-a-header-in-it",
+    "door-space-before-the-colon",
+}
+"""Requests that h11 refuses to write, whatever rule of the door's is gone."""
+
+
+def test_whatever_a_rule_of_the_door_denies_leaks_in_some_row_without_it() -> None:
+    leaking = {name for key in removed_controls.of("door") for name in removed_controls.EXPECTED[key]}
+    could = {name for name, row in FETCHES.items() if row.rule in DOORS_RULES}
+    assert could - leaking == WRITTEN_BY_NO_LIBRARY
+
+
+@pytest.mark.parametrize("target", Target)
+def test_only_controls_are_taken_away(target: Target) -> None:
+    assert removable(target) <= controls().keys()
 
 
 def test_controls_of_every_table_are_taken_away() -> None:
