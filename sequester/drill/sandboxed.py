@@ -58,7 +58,7 @@ def baselines(names: Sequence[str], machine: str) -> Mapping[str, tuple[Baseline
             if "unable" in said:
                 return dict.fromkeys(names, (Baseline(arrived=False, said=said["unable"]), said["unable"]))
             if "id" in said:
-                found[said["id"]] = _baseline(PROGRAMS[said["id"]], said["bare"])
+                found[said["id"]] = baseline_of(PROGRAMS[said["id"]], said["bare"])
         if found.keys() != programs.keys():
             raise DrillFailedError(f"the baselines ended early: {errors.read()[-500:].strip() or 'it said nothing'}")
     return found
@@ -158,7 +158,7 @@ def _with_arrival(attempt: Attempt, canary: str, arrived: Mapping[str, str]) -> 
 def _attempt(
     row: Program, said: Mapping[str, Any], to: Mapping[str, Any], removed: Sequence[Layer], tenant: str
 ) -> Attempt:
-    return attempt_of(row, said, _baseline(row, said["bare"]), to, removed, tenant)
+    return attempt_of(row, said, baseline_of(row, said["bare"]), to, removed, tenant)
 
 
 def attempt_of(
@@ -212,7 +212,18 @@ def _stopped_by(row: Program, error: str, removed: Sequence[Layer], *, denied: b
     return f"sandbox:{layer}" if layer and layer not in removed else None
 
 
-def _baseline(row: Program, bare: Mapping[str, Any]) -> tuple[Baseline, str]:
+_TAKES_ROOT: Final[Mapping[str, str]] = {
+    "host-unmount": "EINVAL",
+    "host-a-copy-of-the-tree": "EINVAL",
+    "host-a-setuid-program": "ENOMSG",
+}
+"""What else than EPERM and EACCES says that an ordinary user may not.
+
+What its namespace inherited is locked together (mount_namespaces(7)), and there is no root in it to become.
+"""
+
+
+def baseline_of(row: Program, bare: Mapping[str, Any]) -> tuple[Baseline, str]:
     """What it did without the walls, and why that proves nothing on this machine, if so."""
     arrived = bool(bare["arrived"]) if row.bare is Bare.REACHES_SINK else bool(bare["reached"])
     said = f"arrived by {bare['arrived']}" if bare["arrived"] else "got what it wanted" if arrived else ""
@@ -221,7 +232,7 @@ def _baseline(row: Program, bare: Mapping[str, Any]) -> tuple[Baseline, str]:
         return baseline, ""
     if row.bare is Bare.KERNEL_LACKS:
         return baseline, f"this kernel has none: without the sandbox it ends with {bare['error']}, too"
-    if os.geteuid() and bare["error"] in ("EPERM", "EACCES"):
+    if os.geteuid() and bare["error"] in ("EPERM", "EACCES", _TAKES_ROOT.get(row.id)):
         return baseline, f"only root could do it, sandbox or not ({bare['error']}): run the drill as root"
     return baseline, ""
 
