@@ -3,19 +3,37 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from sequester import report_cli
 from sequester.door_cli import audit, fetch
 from sequester.drill.cli import drill
 from sequester.example import SETTINGS_FILE
-from sequester.prove_cli import prove
+from sequester.prove_cli import EXIT_USAGE, prove
 from sequester.release_cli import release
 
+_SAY_TWO = ("prove", "report")
+
+
+class _Commands(TyperGroup):
+    """Where 2 is an answer of the command, wrong use of it ends with EX_USAGE of sysexits(3)."""
+
+    def invoke(self, ctx: Any) -> object:
+        try:
+            return super().invoke(ctx)
+        except TyperException as error:
+            if ctx.invoked_subcommand in _SAY_TWO:
+                error.exit_code = EXIT_USAGE
+            raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="One door between agent code and the internet.",
     no_args_is_help=True,
     rich_markup_mode="markdown",

@@ -31,7 +31,8 @@ def report(
 ) -> None:
     """Stand the blueprint up in the embedded cloud, decide every claim, and write the evidence.
 
-    No account and no network are used, but by --kms. Exit code 0: all holds; 1: something does not; 2: not decided.
+    No account and no network are used, but by --kms. Exit code 0: all holds; 1: something does not; 2: not decided;
+    64: wrong use.
     """
     if context.invoked_subcommand:
         return
@@ -83,7 +84,7 @@ def verify(
     """Say whether a report is, byte for byte, what was sealed. Several files must say the same.
 
     Exit code 0: sealed and signed by --public-key; 1: changed, or not signed by it; 2: as it was sealed, but nobody
-    whom you named vouches for it.
+    whom you named vouches for it; 64: wrong use.
     """
     from sequester.report.seal import Seal, SealError, fingerprint, verify
 

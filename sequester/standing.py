@@ -1,6 +1,6 @@
 """The blueprint, stood up in the embedded cloud from a stack's settings file."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,13 +85,30 @@ def stack_config(path: Path) -> Mapping[str, object]:
     """The `config:` of a stack's settings file, `project:key` → value."""
     try:
         found = cast(object, yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        if problem := next(_no_json(found), None):
+            raise NoSettingsError(f"{path}: {problem}")
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         said = " ".join(str(error).split())
         raise NoSettingsError(f"{path}: is no YAML ({said}): begin with Pulumi.dev.yaml") from None
     config = cast(Mapping[str, object], found).get("config") if isinstance(found, Mapping) else None
     if not isinstance(config, Mapping):
         raise NoSettingsError(f"{path}: has no `config:` with sequester:network in it: begin with Pulumi.dev.yaml")
     return cast(Mapping[str, object], config)
+
+
+def _no_json(value: object, where: str = "") -> Iterator[str]:
+    """What YAML can say and Pulumi's configuration, which is JSON, cannot: dates, sets, keys that are no text."""
+    if isinstance(value, Mapping):
+        for key, inner in cast("Mapping[object, object]", value).items():
+            here = f"{where}.{key}" if where else str(key)
+            if not isinstance(key, str):
+                yield f"{here}: the key {key!r} is no text: quote it"
+            yield from _no_json(inner, here)
+    elif isinstance(value, list):
+        for number, inner in enumerate(cast("list[object]", value)):
+            yield from _no_json(inner, f"{where}[{number}]")
+    elif not isinstance(value, str | int | float | None):
+        yield f"{where}: {value!r} is a {type(value).__name__}, which no setting is: quote it"
 
 
 def settings_of(config: Mapping[str, object]) -> Settings:

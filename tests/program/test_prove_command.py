@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from sequester.cli import app
@@ -54,3 +55,20 @@ def test_a_file_with_a_byte_order_mark_is_read_and_one_of_utf_16_is_named(tmp_pa
         result = CliRunner().invoke(app, asked)
         assert result.exit_code != 0
         assert said in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("prove", "--no-such-option"),
+        ("prove", "--format", "pdf"),
+        ("report", "--drill", "nowhere.json"),
+        ("report", "verfy"),
+        ("report", "verify", "nowhere.html"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_no_verdict(arguments: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 64
+    assert arguments[-1].removeprefix("--") in result.output
