@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from infra.door_store import audit_bucket, table
 from infra.logs import FLOW_FIELDS
 from infra.names import Names
-from infra.sensors import EVALUATION_SECONDS, SOURCES
+from infra.sensors import AUDIT_LOG_STREAMS, EVALUATION_SECONDS, SOURCES
 from infra.settings.tripwires import TripwireSettings
 from infra.tripwire_table import Tripwire, patterns
 from infra.tripwires import topic_name, wires
@@ -46,7 +46,8 @@ def configuration(
         "audit_log_group": names.cluster_log_group,
         "sandbox_node_group": f"{names.name}-sandbox",
         "deny_policy": deny_policy_arn(names),
-        "flow_instance_field": FLOW_FIELDS.index("instance-id"),
+        "audit_streams": AUDIT_LOG_STREAMS,
+        "flow_fields": FLOW_FIELDS,
         "level": settings.response,
         "dry_run": settings.dry_run,
         "actions_per_hour": settings.actions_per_hour,
@@ -69,6 +70,7 @@ class _Wire:
 
     sensor: str
     log_group: str
+    streams: str
     patterns: tuple[str, ...]
     response: str
     tenant: str | None
@@ -79,4 +81,5 @@ class _Wire:
         source = SOURCES[row.sensor]
         window = source.delivery_seconds + row.period_seconds * row.periods + 2 * EVALUATION_SECONDS
         found = patterns(row, names, tenant, listed)
-        return cls(str(row.sensor), source.log_group(names, tenant or ""), found, row.response, tenant, window)
+        rest = (found, row.response, tenant, window)
+        return cls(str(row.sensor), source.log_group(names, tenant or ""), source.stream, *rest)

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config as ClientConfig
 
 from .config import Config
+from .plan import Step
 from .subject import Node, Tenant
 
 if TYPE_CHECKING:
@@ -114,6 +115,16 @@ class AwsActs:
         with suppress(self.clients.iam.exceptions.NoSuchEntityException):  # they were not revoked
             self.clients.iam.detach_role_policy(RoleName=self._role(tenant), PolicyArn=self.config.deny_policy)
 
+    def undo(self, step: Step) -> None:
+        """What a release would have undone, had it come later."""
+        match step:
+            case Step("close_door", Tenant() as tenant):
+                self.open_door(tenant)
+            case Step("revoke_sessions", Tenant() as tenant):
+                self.restore_sessions(tenant)
+            case _:
+                pass
+
     def _role(self, tenant: Tenant) -> str:
         return self.config.tenants[tenant.name]["agent_role"]
 
@@ -177,7 +188,6 @@ class AwsActs:
 
     def state(self, node: Node) -> Mapping[str, object]:
         """Evidence: the instance with its interfaces and groups, whoever's it is."""
-        if not node.instance:
-            return {}
-        answer = self.clients.ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": [node.instance]}])
+        key = ("instance-id", node.instance) if node.instance else ("private-dns-name", node.name or "")
+        answer = self.clients.ec2.describe_instances(Filters=[{"Name": key[0], "Values": [key[1]]}])
         return {"reservations": answer["Reservations"]}

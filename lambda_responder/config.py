@@ -17,6 +17,8 @@ class Wire:
 
     sensor: str
     log_group: str
+    streams: str
+    """How the names of the sensor's own streams begin: a node may write others into the same group."""
     patterns: tuple[str, ...]
     response: Level
     tenant: str | None
@@ -39,8 +41,10 @@ class Config:
     sandbox_node_group: str
     deny_policy: str
     """ARN of the managed policy that denies everything: the only one that the responder may attach."""
-    flow_instance_field: int
-    """Where the instance id stands in a flow log record, from 0."""
+    audit_streams: str
+    """How the names of the streams begin that EKS alone writes, with the Kubernetes audit."""
+    flow_fields: tuple[str, ...]
+    """The fields of a flow log record, in order."""
     level: Level
     dry_run: bool
     actions_per_hour: int
@@ -56,8 +60,12 @@ def load(directory: Path = Path(__file__).parent) -> Config:
     given: dict[str, Any] = json.loads((directory / CONFIG_FILE).read_text())
     wires: dict[str, dict[str, Any]] = given.pop("wires")
     never_touch: list[str] = given.pop("never_touch")
+    flow_fields: list[str] = given.pop("flow_fields")
     for wire in wires.values():
         wire["patterns"] = tuple(wire["patterns"])
     return Config(
-        **given, never_touch=frozenset(never_touch), wires={name: Wire(**wire) for name, wire in wires.items()}
+        **given,
+        never_touch=frozenset(never_touch),
+        flow_fields=tuple(flow_fields),
+        wires={name: Wire(**wire) for name, wire in wires.items()},
     )

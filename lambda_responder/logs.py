@@ -49,7 +49,10 @@ def findings(logs: "CloudWatchLogsClient", incident: Incident, read: Callable[[R
 
 
 def pods_at(logs: "CloudWatchLogsClient", config: Config, address: Address) -> list[Pod]:
-    """The pods that had the address then: one, or several where it changed hands at about that time."""
+    """The pods that had the address then: one, or several where it changed hands at about that time.
+
+    By the API server's own streams: a node that was broken into may write others into the group.
+    """
     pattern = (
         '{ $.objectRef.resource = "pods" && $.objectRef.subresource = "status"'
         f' && $.requestObject.status.podIP = "{address.ip}" && $.user.username = "system:node:*" }}'
@@ -57,6 +60,8 @@ def pods_at(logs: "CloudWatchLogsClient", config: Config, address: Address) -> l
     since, until = address.at - _LONGEST_POD_SECONDS, address.at + _REUSED_SECONDS
     seen: dict[Pod, tuple[float, float]] = {}
     for record in _search(logs, config.audit_log_group, pattern, since, until):
+        if not record.stream.startswith(config.audit_streams):
+            continue
         reference = cast("dict[str, dict[str, str]]", json.loads(record.message))["objectRef"]
         pod = pod_of(config, reference.get("namespace", ""), reference.get("name", ""))
         if pod:

@@ -87,7 +87,7 @@ class Responder:
     def _respond(self, incident: Incident) -> None:
         self.ledger.begin(incident)
         now = self.clock()
-        found = findings(self.clients.logs, self._unseen(incident, now), partial(self._who, incident.wire))
+        found = findings(self.clients.logs, self._unseen(incident, now), partial(self._who, incident.wire, {}))
         self.ledger.keep(incident.id, "records", [asdict(record) for record in found.records])
         who = self._resolved(found.subjects)
         failures = self._keep_state(incident, who)
@@ -95,8 +95,10 @@ class Responder:
         self._notice(incident, level, who, found)
         for step in steps(level, who):
             key = self._key(step)
-            if not self.ledger.done(incident.id, key):
-                failures += self._take(incident, step, key)
+            if self._overtaken(step, now):
+                failures.append(f"{step.name}: released meanwhile")
+            elif not self.ledger.done(incident.id, key):
+                failures += self._take(incident, step, key, now)
         if failures:
             raise UnfinishedError(f"{incident.alarm} {incident.id}: {'; '.join(failures)}")
         self.ledger.look(incident.id, now)
@@ -109,13 +111,22 @@ class Responder:
             return replace(incident, until=max(incident.until, now + EARLIER_SECONDS))
         return replace(incident, since=last - incident.wire.window_seconds, until=now + EARLIER_SECONDS)
 
-    def _who(self, wire: Wire, record: Record) -> list[Subject]:
-        """Who made this record, but for tenants that were released since."""
-        found = subjects(self.config, wire.sensor, wire.tenant, [record])
-        return [one for one in found if record.at > self._released(owner(one))]
+    def _who(self, wire: Wire, released: dict[str | None, float], record: Record) -> list[Subject]:
+        """Who made this record, but for tenants that were released since.
+
+        `released` is what is known already: a flood must not cost a request for each of its records.
+        """
+        found = subjects(self.config, wire, [record])
+        for name in {owner(one) for one in found} - released.keys():
+            released[name] = self._released(name)
+        return [one for one in found if record.at > released[owner(one)]]
 
     def _released(self, tenant: str | None) -> float:
         return self.ledger.released(tenant) if tenant else 0.0
+
+    def _overtaken(self, step: Step, looked: float) -> bool:
+        """Whether a person released the tenant after the look that the step comes from: then it is looked at again."""
+        return self._released(owner(step.subject)) >= looked
 
     def _key(self, step: Step) -> str:
         """What makes a step done: after a release it may be due again."""
@@ -176,21 +187,32 @@ class Responder:
                 failures.append(f"evidence of {subject}: {type(error).__name__}")
         return failures
 
-    def _take(self, incident: Incident, step: Step, key: str) -> list[str]:
-        """One step, recorded before and after. What failed is returned, not raised: the others are still done."""
+    def _take(self, incident: Incident, step: Step, key: str, looked: float) -> list[str]:
+        """One step, recorded before and after. What failed is returned, not raised: the others are still done.
+
+        A step takes one action from the limit, however often it is tried: what fails for an hour is not given up.
+        """
         entry = {"incident": incident.id, "act": step.act, "subject": str(step.subject)}
         try:
             if self.config.dry_run:
                 self.ledger.append({"kind": "dry run", **entry})
                 self.ledger.finish(incident.id, key)
                 return []
-            if not self.ledger.within_limit(self.config.actions_per_hour):
+            counted = f"counted {key}"
+            if not self.ledger.done(incident.id, counted) and not self.ledger.within_limit(
+                self.config.actions_per_hour
+            ):
                 self.ledger.append({"kind": "limit", **entry})
                 self._page_once(incident, f"{self.config.actions_per_hour} actions an hour are spent: no more is done")
                 self.ledger.finish(incident.id, key)
                 return []
+            self.ledger.finish(incident.id, counted)
             self.ledger.append({"kind": "action", **entry})
             self._do(step, incident.id)
+            if self._overtaken(step, looked):  # by a release that had opened already what this closed again
+                self.acts.undo(step)
+                self.ledger.append({"kind": "outcome", "outcome": "undone", **entry})
+                return [f"{step.name}: released meanwhile"]
             self.ledger.append({"kind": "outcome", "outcome": "done", **entry})
             self.ledger.finish(incident.id, key)
         except RefusedError as refusal:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
-from .config import Config
+from .config import Config, Wire
 
 _POD = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\Z")
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}\Z")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 _ACCOUNT_USER = re.compile(r"system:serviceaccount:([a-z0-9-]{1,63}):[a-z0-9.-]{1,253}\Z")
 _NODE_USER = re.compile(r"system:node:([a-z0-9.-]{1,253})\Z")
-_POLICY_LINE = re.compile(r"(?:\A|;)\s*SIP: ([0-9.]{7,15});")
+_POLICY_LINE = re.compile(r"Node: [a-z0-9.-]{1,253};SIP: ([0-9.]{7,15});")  # as the agent itself begins it
 _LONGEST_RECORD: Final = 256 * 1024  # CloudWatch Logs' own limit of an event
 
 
@@ -98,8 +98,15 @@ def _node(instance: str) -> list[Subject]:
 
 
 def _flow(config: Config, record: Record) -> list[Subject]:
-    fields = record.message.split(" ")
-    return _node(fields[config.flow_instance_field]) if len(fields) > config.flow_instance_field else []
+    """The sender: of what went out the interface's own node; of what came in whoever has the source address."""
+    values = record.message.split(" ")
+    if len(values) != len(config.flow_fields):
+        return []
+    fields = dict(zip(config.flow_fields, values, strict=True))
+    if fields["flow-direction"] != "ingress":
+        return _node(fields["instance-id"])
+    sources = [fields[name] for name in ("pkt-srcaddr", "srcaddr") if _ADDRESS.match(fields[name])]
+    return [Address(sources[0], record.at)] if sources else []
 
 
 def _resolver(config: Config, record: Record) -> list[Subject]:
@@ -107,7 +114,7 @@ def _resolver(config: Config, record: Record) -> list[Subject]:
 
 
 def _policy_agent(config: Config, record: Record) -> list[Subject]:
-    source = _POLICY_LINE.search(record.message)
+    source = _POLICY_LINE.match(record.message)
     return [Address(source[1], record.at)] if source and _ADDRESS.match(source[1]) else []
 
 
@@ -129,8 +136,9 @@ def _audit(config: Config, record: Record) -> list[Subject]:
 
 def _trail(config: Config, record: Record) -> list[Subject]:
     event = _json(record)
-    role = _dig(event, "userIdentity", "sessionContext", "sessionIssuer", "arn").rpartition("/")[2]
-    owners: list[Subject] = [Tenant(name) for name, of in config.tenants.items() if of["agent_role"] == role]
+    role = _dig(event, "userIdentity", "sessionContext", "sessionIssuer", "arn")
+    ours = f"arn:aws:iam::{config.account}:role/"  # a foreign account may call its own roles as it likes
+    owners: list[Subject] = [Tenant(name) for name, of in config.tenants.items() if ours + of["agent_role"] == role]
     address = _dig(event, "sourceIPAddress")
     return owners or ([Address(address, record.at)] if _ADDRESS.match(address) else [])
 
@@ -151,11 +159,15 @@ _READERS: Final[Mapping[str, Callable[[Config, Record], list[Subject]]]] = {
 }
 
 
-def subjects(config: Config, sensor: str, tenant: str | None, records: Iterable[Record]) -> list[Subject]:
-    """Each subject once, in order of appearance. A tenant's alarm never touches another tenant."""
-    read = _READERS.get(sensor)
-    found = [subject for record in records for subject in read(config, record)] if read else []
-    ours = [one for one in found if tenant is None or owner(one) in (None, tenant)]
+def subjects(config: Config, wire: Wire, records: Iterable[Record]) -> list[Subject]:
+    """Each subject once, in order of appearance. A tenant's alarm never touches another tenant.
+
+    A record from another stream than the sensor's own is somebody's who may write into the group, and accuses nobody.
+    """
+    read = _READERS.get(wire.sensor)
+    own = [record for record in records if record.stream.startswith(wire.streams)]
+    found = [subject for record in own for subject in read(config, record)] if read else []
+    ours = [one for one in found if wire.tenant is None or owner(one) in (None, wire.tenant)]
     return list(dict.fromkeys(ours))
 
 

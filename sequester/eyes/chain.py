@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from infra.names import Names
-from infra.sensors import EVALUATION_SECONDS
+from infra.sensors import EVALUATION_SECONDS, SOURCES
 from infra.tripwire_table import Tripwire
 from infra.tripwires import wires
 from lambda_responder.inside import Api
@@ -208,8 +208,9 @@ def notification(described: Mapping[str, Any], topic: str) -> dict[str, object]:
 def _write(cloud: EmbeddedCloud, names: Names, records: Iterable[SensorRecord]) -> None:
     logs = cloud.client("logs")
     for record in records:
-        where = {"logGroupName": record.log_group(names), "logStreamName": _STREAM}
-        if not logs.describe_log_streams(logGroupName=where["logGroupName"], logStreamNamePrefix=_STREAM)["logStreams"]:
+        stream = SOURCES[record.sensor].stream + _STREAM
+        where = {"logGroupName": record.log_group(names), "logStreamName": stream}
+        if not logs.describe_log_streams(logGroupName=where["logGroupName"], logStreamNamePrefix=stream)["logStreams"]:
             logs.create_log_stream(**where)
         logs.put_log_events(**where, logEvents=[{"timestamp": int(record.at * 1000), "message": record.message}])
 

@@ -13,6 +13,9 @@ from botocore.exceptions import ClientError
 from deployed import NAMES
 
 from infra.door_store import audit_bucket, table
+from infra.logs import FLOW_FIELDS
+from infra.sensors import AUDIT_LOG_STREAMS
+from infra.services import AGENT_LOG_STREAMS, CONTAINER_LOG_STREAMS
 from lambda_responder.config import Config, Level, Wire
 from lambda_responder.ledger import CHAIN
 from lambda_responder.outside import Responder
@@ -23,6 +26,8 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 DENY = f"arn:aws:iam::{ACCOUNT}:policy/sequester-quarantined"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:sequester-alarms"
 CONTAINERS, AUDIT, FLOW = "/sequester/sequester/containers", "/aws/eks/sequester/cluster", "/sequester/sequester/flow"
+TRAIL = "/sequester/sequester/trail"
+AUDITED, AGENTS, SHIPPED = AUDIT_LOG_STREAMS, AGENT_LOG_STREAMS, CONTAINER_LOG_STREAMS
 DOOR = "/aws/lambda/sequester-door-{}"
 TENANTS = ("research", "support")
 BUCKET, TABLE = audit_bucket(NAMES), table(NAMES)
@@ -32,20 +37,32 @@ KEYS = (("tenant", "HASH"), ("item", "RANGE"))
 def config(**more: Any) -> Config:
     wires = {
         f"sequester-network-call-{t}": Wire(
-            "seccomp event", CONTAINERS, ('{ $.event.kind = "network" }',), "contain", t, 600
+            "seccomp event", CONTAINERS, SHIPPED, ('{ $.event.kind = "network" }',), "contain", t, 600
         )
         for t in TENANTS
     }
     wires |= {
         f"sequester-door-secret-{t}": Wire(
-            "door audit", DOOR.format(t), ('{ $.verdict = "denied" }',), "contain", t, 600
+            "door audit", DOOR.format(t), "", ('{ $.verdict = "denied" }',), "contain", t, 600
         )
         for t in TENANTS
     }
-    wires["sequester-packet-left"] = Wire("flow log", FLOW, ("",), "isolate", None, 600)
-    wires["sequester-policy-denied"] = Wire("NP agent log", AUDIT, ('"PolicyVerdict: DENY"',), "contain", None, 600)
+    wires["sequester-packet-left"] = Wire("flow log", FLOW, "", ("",), "isolate", None, 600)
+    wires["sequester-policy-denied"] = Wire(
+        "NP agent log", AUDIT, AGENTS, ('"PolicyVerdict: DENY"',), "contain", None, 600
+    )
+    for t in TENANTS:
+        wires[f"sequester-api-refused-{t}"] = Wire(
+            "K8s audit", AUDIT, AUDITED, ("{ $.responseStatus.code = 403 }",), "contain", t, 600
+        )
+    wires["sequester-node-refused"] = Wire(
+        "K8s audit", AUDIT, AUDITED, ("{ $.responseStatus.code = 403 }",), "isolate", None, 600
+    )
+    wires["sequester-endpoint-denied"] = Wire(
+        "CloudTrail VPCE", TRAIL, "", ("{ $.errorCode = * }",), "contain", None, 600
+    )
     wires["sequester-memory-growth-research"] = Wire(
-        "seccomp event", CONTAINERS, ('{ $.event.kind = "memory_growth" }',), "observe", "research", 600
+        "seccomp event", CONTAINERS, SHIPPED, ('{ $.event.kind = "memory_growth" }',), "observe", "research", 600
     )
     base = Config(
         stack="sequester",
@@ -59,7 +76,8 @@ def config(**more: Any) -> Config:
         audit_log_group=AUDIT,
         sandbox_node_group="sequester-sandbox",
         deny_policy=DENY,
-        flow_instance_field=2,
+        audit_streams=AUDITED,
+        flow_fields=FLOW_FIELDS,
         level="isolate",
         dry_run=False,
         actions_per_hour=50,
@@ -142,11 +160,13 @@ class World:
 
     quarantine_group: str = ""
 
-    def write(self, group: str, message: object, at: float | None = None) -> None:
+    def write(self, group: str, message: object, at: float | None = None, streams: str | None = None) -> None:
+        """streams: how the stream's name begins, if not as that of the sensor whose record it is."""
         text = message if isinstance(message, str) else json.dumps(message)
+        usual = {AUDIT: AUDITED if text.startswith("{") else AGENTS, CONTAINERS: SHIPPED}.get(group, "")
         self.cloud.client("logs").put_log_events(
             logGroupName=group,
-            logStreamName="s",
+            logStreamName=f"{usual if streams is None else streams}s",
             logEvents=[{"timestamp": int((at or self.now) * 1000), "message": text}],
         )
 
@@ -225,9 +245,10 @@ def world() -> Generator[World]:
             KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in KEYS],
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in KEYS],
         )  # fmt: skip
-        for group in (CONTAINERS, AUDIT, FLOW, *(DOOR.format(tenant) for tenant in TENANTS)):
+        for group in (CONTAINERS, AUDIT, FLOW, TRAIL, *(DOOR.format(tenant) for tenant in TENANTS)):
             cloud.client("logs").create_log_group(logGroupName=group)
-            cloud.client("logs").create_log_stream(logGroupName=group, logStreamName="s")
+            for streams in ("", AUDITED, AGENTS, SHIPPED):
+                cloud.client("logs").create_log_stream(logGroupName=group, logStreamName=f"{streams}s")
         for tenant in TENANTS:
             trust = {"Version": "2012-10-17", "Statement": []}
             cloud.client("iam").create_role(

@@ -115,6 +115,12 @@ def trail(code: str | None = "VpceAccessDenied", source: str = "s3.amazonaws.com
     return json.dumps({**event, **({"errorCode": code} if code else {})})
 
 
+def trail_by(role: str) -> str:
+    """A call of a session of the role."""
+    who = {"type": "AssumedRole", "sessionContext": {"sessionIssuer": {"type": "Role", "arn": role}}}
+    return json.dumps({**json.loads(trail()), "userIdentity": who, "sourceIPAddress": "192.0.2.1"})
+
+
 AGENT, SANDBOX = "system:serviceaccount:research-agent:agent", "system:serviceaccount:research-sandbox:sandbox"
 NODE = "system:node:ip-10-42-0-9.ec2.internal"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from quarantine import CONTAINERS, DOOR, FLOW, World, supervisor_event, world
+from sensor_records import flow
 
 from lambda_responder.outside import UnfinishedError
 
@@ -32,7 +33,7 @@ def door(at: World) -> dict[str, Any]:
 
 
 def node(at: World) -> dict[str, Any]:
-    at.write(FLOW, f"5 eni-0 {at.node()} x")
+    at.write(FLOW, flow(instance_id=at.node()))
     return at.alarm("sequester-packet-left")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from quarantine import CONTAINERS, DOOR, FLOW, World, supervisor_event, world
+from sensor_records import flow
 
 from lambda_responder import logs
 from lambda_responder.aws_acts import RefusedError
@@ -89,7 +90,7 @@ def test_what_keeps_failing_is_said_once(at: World) -> None:
 
 
 def test_one_alarms_failure_keeps_nobody_from_the_next(at: World) -> None:
-    at.write(FLOW, f"5 eni-0 {at.node()} x")
+    at.write(FLOW, flow(instance_id=at.node()))
     at.alarm("sequester-packet-left")
     attempt(at, "run-1")
     at.alarm("sequester-network-call-research")

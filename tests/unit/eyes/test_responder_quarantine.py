@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from quarantine import AUDIT, BUCKET, CONTAINERS, DOOR, FLOW, LEVELS, TOPIC, World, notice, supervisor_event, world
+from sensor_records import flow
 
 from lambda_responder.config import Level
 from lambda_responder.ledger import CHAIN
@@ -25,9 +26,7 @@ def attempt_in_sandbox(at: World, tenant: str = "research", pod: str = "run-1") 
 
 
 def attempt_by_node(at: World, instance: str) -> dict[str, object]:
-    at.write(
-        FLOW, f"5 eni-0 {instance} subnet-0 10.42.0.5 192.0.2.1 5 443 - - 6 2 IPv4 1 40 1 2 egress 8 - - ACCEPT OK"
-    )
+    at.write(FLOW, flow(instance_id=instance, dstaddr="192.0.2.1", traffic_path="8"))
     return at.alarm("sequester-packet-left")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from deployed import AGENT_ROLES, LISTED, NAMES, configured
 from quarantine import AUDIT, BUCKET, DENY, DOOR, FLOW, TABLE, TENANTS, World, world
+from sensor_records import agent_line, flow
 
 from infra.iam import document
 from infra.responder_config import inside_name, outside_name
@@ -81,10 +82,10 @@ def needs(service: str, operation: str, asked: dict[str, Any]) -> list[Need]:
 def run_of_everything(at: World) -> list[Need]:
     """A node that is ended, a tenant that is closed and released, a pod found by its address, a sweep."""
     instance = at.node()
-    at.write(FLOW, f"5 eni-0 {instance} subnet-0 10.42.0.5 192.0.2.1 5 443")
+    at.write(FLOW, flow(instance_id=instance))
     for tenant in TENANTS:
         at.write(DOOR.format(tenant), {"event": "fetch", "tenant": tenant, "verdict": "denied"})
-    at.write(AUDIT, "SIP: 10.42.0.250;SPORT: 5;DIP: 192.0.2.1;DPORT: 53;PROTOCOL: UDP;PolicyVerdict: DENY")
+    at.write(AUDIT, agent_line("DENY"))  # of an address that nobody had
     names = ("packet-left", "door-secret-research", "door-secret-support", "policy-denied")
     events = [at.alarm(f"sequester-{name}") for name in names]
     at.asked.clear()
