@@ -134,8 +134,8 @@ class Cgroup:
         swap = self.memory / self._files.swap
         if swap.exists():
             swap.write_text(self._files.swap_value or str(limits.memory_bytes))
-        # The supervisor is one more; the limit counts threads.
-        (self._processes / self._files.processes).write_text(str(limits.processes + 1))
+        # The supervisor and what put up its walls are two more; the limit counts threads.
+        (self._processes / self._files.processes).write_text(str(limits.processes + 2))
 
     def add_family(self, pid: int) -> None:
         """Move a process and its one child to be, PID 1 of a sandbox, which waits and has none of its own yet.

@@ -38,9 +38,12 @@ def interpreter(executable: str = "") -> Interpreter:
         asked = subprocess.run([program, "-I", "-c", _ASK], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         raise SandboxUnavailable(f"interpreter={program!r} does not run ({error}): name a working Python") from None
-    version, prefix, base, path, real, tag = cast(
-        tuple[list[int], str, str, list[str], str, str], json.loads(asked.stdout)
-    )
+    try:
+        version, prefix, base, path, real, tag = cast(
+            tuple[list[int], str, str, list[str], str, str], json.loads(asked.stdout)
+        )
+    except ValueError:
+        raise SandboxUnavailable(f"interpreter={program!r} is no Python: name a working one") from None
     if tuple(version) < MINIMUM:
         raise SandboxUnavailable(f"interpreter={program!r} is Python {version[0]}.{version[1]}: use 3.10 or later")
     directories = sorted({prefix, base} - {"/usr", "/usr/local"})
@@ -55,7 +58,10 @@ def reachable(path: str, uid: int) -> bool:
     """Whether an ordinary user `uid`, in no special group, may read what is at `path`."""
     entry = Path(path)
     for part in [*reversed(entry.parents), entry]:
-        status = part.stat()
+        try:
+            status = part.stat()
+        except OSError:
+            return False  # nor may we
         wanted = 0o5 if part == entry else 0o1
         mode = status.st_mode >> 6 if status.st_uid == uid else status.st_mode
         if mode & wanted != wanted:

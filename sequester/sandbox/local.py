@@ -1,6 +1,7 @@
 """Sandboxes on this machine: walls and one supervisor a run, cold or started ahead."""
 
 import contextlib
+import errno
 import os
 import secrets
 import select
@@ -48,6 +49,7 @@ class Sandbox:
     def __init__(self, machine: Machine, limits: Limits) -> None:
         self._cgroup: cgroup.Cgroup | None = None
         self._closed = False
+        self._maker = os.getpid()
         self._teardown: Future[None] | None = None
         uid = FIRST_UID + secrets.randbelow(UIDS) if os.geteuid() == 0 else None
         try:
@@ -55,6 +57,12 @@ class Sandbox:
                 self._cgroup = cgroup.Cgroup(machine.cgroups, cgroup.new_name())
                 self._cgroup.limit(limits)
             self._process = _launcher().submit(_launch, machine, limits, uid, self._cgroup).result()
+        except OSError as error:
+            self._discard_cgroup()
+            mend = _MENDS.get(
+                error.errno or 0, "have cgroups of this process's own, or none: then rlimits hold the run"
+            )
+            raise SandboxUnavailable(f"{error.filename or 'cgroup'}: {error.strerror}: {mend}") from None
         except BaseException:
             self._discard_cgroup()
             raise
@@ -76,7 +84,8 @@ class Sandbox:
 
     @property
     def alive(self) -> bool:
-        return not self._closed and self._process.poll() is None
+        """Whether it may be used: by the process that made it only, as a fork of that has the same pipes."""
+        return self._maker == os.getpid() and not self._closed and self._process.poll() is None
 
     def send(self, data: bytes) -> None:
         try:
@@ -106,7 +115,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Let it end. What is left of it goes away beside the caller; `gone` waits for that."""
-        if self._closed:
+        if self._closed or self._maker != os.getpid():
             return
         self._closed = True
         with contextlib.suppress(OSError):
@@ -139,7 +148,12 @@ class Sandbox:
         # Popen.wait with a timeout sleeps and looks, which costs milliseconds.
         if self._process.returncode is not None:
             return True
-        descriptor = os.pidfd_open(self._process.pid)
+        try:
+            descriptor = os.pidfd_open(self._process.pid)
+        except OSError:  # no descriptor to be had: what was started must go all the same
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout_seconds)
+            return self._process.returncode is not None
         try:
             return bool(select.select([descriptor], [], [], timeout_seconds)[0])
         finally:
@@ -186,7 +200,16 @@ def start(words: Sequence[str], uid: int | None) -> "subprocess.Popen[bytes]":
             env={},
         )
     except OSError as error:
-        raise SandboxUnavailable(f"{words[0]}: {error.strerror}: install bubblewrap (apt install bubblewrap)") from None
+        mend = _MENDS.get(error.errno or 0, "install bubblewrap (apt install bubblewrap)")
+        raise SandboxUnavailable(f"{words[0]}: {error.strerror}: {mend}") from None
+
+
+_MENDS = {
+    errno.EMFILE: "this process may open no more files: raise its limit (ulimit -n), or run fewer at once",
+    errno.ENFILE: "this machine may open no more files: raise fs.file-max",
+    errno.EAGAIN: "this user may start no more processes: raise the limit (ulimit -u), or run fewer at once",
+    errno.ENOMEM: "this machine has too little memory: run fewer at once",
+}
 
 
 @cache
@@ -285,11 +308,16 @@ class LocalBackend:
         if self._filler:
             self._wanted.release()
             self._filler.join()
-        for sandbox in self._waiting:
+        ending: list[Sandbox] = []
+        with contextlib.suppress(IndexError):  # one by one: runs in other threads take from it too
+            while True:
+                ending.append(self._waiting.popleft())
+        for sandbox in ending:
             sandbox.close()
-        for sandbox in (*self._waiting, *self._leaving):
+        with self._lock:
+            ending += self._leaving
+        for sandbox in ending:
             sandbox.gone()
-        self._waiting.clear()
 
 
 @cache
@@ -298,9 +326,16 @@ def machine(interpreter_path: str = "", binds: tuple[str, ...] = ()) -> Machine:
     walls = builder()
     python = interpreter(interpreter_path)
     uid = FIRST_UID if os.geteuid() == 0 else os.geteuid()
+    for path in binds:
+        if not Path(path).is_absolute() or os.path.normpath(path) in tree.OWN:
+            raise InvalidRequest(f"binds: {path!r}: give absolute paths, none of which is the sandbox's own")
     for path in (*python.binds, *binds):
-        if not Path(path).exists():
-            raise InvalidRequest(f"binds: {path!r} does not exist: give directories of this machine")
+        try:
+            Path(path).stat()
+        except FileNotFoundError:
+            raise InvalidRequest(f"binds: {path!r} does not exist: give directories of this machine") from None
+        except OSError:
+            pass  # `reachable` says so
         if not reachable(path, uid):
             raise SandboxUnavailable(
                 f"{path}: sandboxes run as an ordinary user, who may not read it: use /usr/bin/python3 or open its"

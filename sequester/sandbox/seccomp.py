@@ -18,6 +18,7 @@ from sequester.sandbox.seccomp_table import (
     SEEN_IN_PODS,
     STRICT,
     SUPERVISOR,
+    TO_START_A_PROGRAM,
     Action,
     Row,
 )
@@ -100,6 +101,23 @@ def program(name: str = "default", allowed: frozenset[str] | None = None, machin
         last=max(numbers.values()),
         elsewhere=[(syscalls.X32_BIT, bpf.RETURN_NOTIFY)],
     )
+
+
+def missing_to_start(allowed: frozenset[str], machine: str = "") -> list[str]:
+    """What a program cannot start without, and `allowed` lacks."""
+    numbers = syscalls.numbers(machine or os.uname().machine)
+    return sorted(call for call in TO_START_A_PROGRAM - allowed if call in numbers)
+
+
+def proceeding(name: str, allowed: frozenset[str] | None) -> frozenset[str]:
+    """The calls of a profile that the supervisor looks at and may let go on: none outside of `allowed`."""
+    found = {
+        call
+        for row in profile(name).rows
+        for call in row.calls.split()
+        if row.action is Action.OBSERVE or (row.action is Action.ALLOW and call == "sendto")
+    }
+    return frozenset(found if allowed is None else found & allowed)
 
 
 def rows_of(chosen: Profile, call: str) -> list[Row]:

@@ -331,6 +331,9 @@ ESSENTIAL = frozenset(
     ["read", "write", "close", "exit", "exit_group", "rt_sigreturn", "mmap", "munmap", "brk", "futex", "fstat", "lseek"]
 )
 
+# What it takes to become a program that is linked to libraries, as nearly all are (ld.so(8)): measured one by one.
+TO_START_A_PROGRAM = frozenset(["execve", "openat", "newfstatat", "pread64", "mprotect", "arch_prctl"])
+
 # Classes of attempt that the supervisor in a pod reports: the runtime must let them through to its filter.
 SEEN_IN_PODS = frozenset(["network", "trace", "exec"])
 

@@ -78,6 +78,7 @@ class _Gathered:
     events: list[Attempt] = field(default_factory=list[Attempt])
     foreign: list[str] = field(default_factory=list[str])
     ending: dict[str, Json] | None = None
+    overdue: bool = False
 
 
 def converse(
@@ -90,7 +91,7 @@ def converse(
     """Run `task` over `channel`, which is closed at the end; `stop` kills it. RunFailed and SandboxUnavailable."""
     gathered = _Gathered()
     try:
-        _exchange(channel, task, request, gathered, on_output, stop)
+        gathered.overdue = not _exchange(channel, task, request, gathered, on_output, stop)
         return _conclude(channel, task, gathered)
     finally:
         channel.close()
@@ -103,17 +104,18 @@ def _exchange(
     gathered: _Gathered,
     on_output: OnOutput | None,
     stop: threading.Event | None,
-) -> None:
+) -> bool:
+    """False when the run's time was over and its supervisor did not say so."""
     with suppress(ChannelClosed):  # what it said before it left is still to be read
         channel.send(request)
     deadline = time.monotonic() + task.limits.timeout_seconds + GRACE_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         if stop and stop.is_set():
-            return
+            return True
         try:
             arrived = channel.receive(min(left, STOP_SECONDS) if stop else left)
         except ChannelClosed:
-            return
+            return True
         if arrived is None:
             continue
         source, piece = arrived
@@ -124,7 +126,8 @@ def _exchange(
         if gathered.ending is not None and len(gathered.events) >= cast(int, gathered.ending["events"]):
             with suppress(ChannelClosed):
                 channel.send(frames.frame(frames.ACKNOWLEDGED))
-            return
+            return True
+    return False
 
 
 def _take_frames(gathered: _Gathered, piece: bytes, on_output: OnOutput | None) -> None:
@@ -193,7 +196,7 @@ def _conclude(channel: Channel, task: Task, gathered: _Gathered) -> Result:
     reason = ending.get("reason")
     if exceeded or reason == "memory":
         raise MemoryExceeded(f"more than {limits.memory_bytes >> 20} MiB: raise memory=, or use less", result)
-    if reason == "timeout":
+    if reason == "timeout" or (gathered.overdue and not reason):
         raise TimedOut(f"still running after {limits.timeout_seconds:g} s: raise timeout=, or do less", result)
     if reason == "output":
         raise OutputTooLarge(

@@ -7,16 +7,24 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from types import UnionType
+from typing import cast
 
 from sequester.sandbox import seccomp
 from sequester.sandbox.errors import InvalidRequest
 from sequester.sandbox.guest import frames
-from sequester.sandbox.result import Json, check_path
+from sequester.sandbox.result import MAX_PATH_BYTES, Json, check_path
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]i?B|B)?", re.ASCII)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 MIN_MEMORY_BYTES = 32 << 20  # what an interpreter needs to say that it has not enough
 MAX_TIMEOUT_SECONDS = 24 * 3600.0
+MAX_BYTES = 1 << 50
+"""More is none: the kernel reads larger numbers as small ones."""
+MAX_COUNT = 1 << 22
+"""Of processes and open files: what Linux has at most of either."""
+_PAGE_BYTES = 4096
+_STDIN_PIECE_BYTES = 1 << 20
 
 
 def size_bytes(name: str, value: int | str) -> int:
@@ -24,10 +32,10 @@ def size_bytes(name: str, value: int | str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    size = int(float(match[1]) * _UNITS[match[2] or "B"]) if match else 0
-    if size <= 0:
-        raise InvalidRequest(f"{name}={value!r}: give bytes, or text such as '256MiB'")
-    return size
+    size = float(match[1]) * _UNITS[match[2] or "B"] if match else 0
+    if not 1 <= size <= MAX_BYTES:
+        raise InvalidRequest(f"{name}={str(value)[:40]!r}: give bytes, or text such as '256MiB'")
+    return int(size)
 
 
 def utf_8(name: str, value: object) -> bytes:
@@ -56,15 +64,15 @@ class Limits:
     open_files: int = 1024
 
     def __post_init__(self) -> None:
-        if not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
-            raise InvalidRequest(f"timeout={self.timeout_seconds!r}: give seconds, up to {MAX_TIMEOUT_SECONDS:.0f}")
-        if self.memory_bytes < MIN_MEMORY_BYTES:
-            raise InvalidRequest(f"memory={self.memory_bytes}: give at least {MIN_MEMORY_BYTES >> 20}MiB")
-        for name in ("processes", "disk_bytes", "max_output_bytes", "open_files"):
-            if getattr(self, name) < 1:
-                raise InvalidRequest(f"{name}={getattr(self, name)!r}: give at least 1")
-        if self.max_files < 0:
-            raise InvalidRequest(f"max_files={self.max_files!r}: give 0 or more")
+        seconds = cast(object, self.timeout_seconds)
+        if not _is_number(seconds, int | float) or not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
+            raise InvalidRequest(f"timeout={_shown(seconds)}: give seconds, up to {MAX_TIMEOUT_SECONDS:.0f}")
+        for field_name, (argument, least, most, mend) in _RANGES.items():
+            value = getattr(self, field_name)
+            if not _is_number(value, int):
+                raise InvalidRequest(f"{argument}={value!r}: give a whole number")
+            if not least <= value <= most:
+                raise InvalidRequest(f"{argument}={_shown(value)}: give {mend}")
 
     def rlimits(self) -> dict[str, int]:
         """What every process is held to (setrlimit(2)), besides what holds the run as a whole."""
@@ -80,6 +88,26 @@ class Limits:
             "RLIMIT_NICE": 0,
             "RLIMIT_SIGPENDING": 1024,
         }
+
+
+def _shown(value: object) -> str:
+    """Python refuses to write very large numbers."""
+    return repr(value)[:40] if not isinstance(value, int) or abs(value) <= MAX_BYTES else "a number of that size"
+
+
+def _is_number(value: object, kind: UnionType | type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+_RANGES: Mapping[str, tuple[str, int, int, str]] = {
+    "memory_bytes": ("memory", MIN_MEMORY_BYTES, MAX_BYTES, f"at least {MIN_MEMORY_BYTES >> 20}MiB, at most 1 PiB"),
+    "processes": ("processes", 1, MAX_COUNT, f"1 to {MAX_COUNT}"),
+    "disk_bytes": ("disk_bytes", 1, MAX_BYTES, "at least 1, at most 1 PiB"),
+    "max_output_bytes": ("max_output", 1, MAX_BYTES, "at least 1, at most 1 PiB"),
+    "max_files": ("max_files", 0, MAX_COUNT, f"0 to {MAX_COUNT}"),
+    "open_files": ("open_files", 16, MAX_COUNT, f"16 (an interpreter opens that many) to {MAX_COUNT}"),
+}
+"""For each limit: what callers know it by, the least and the most, and what to give."""
 
 
 def new_run_id() -> str:
@@ -124,6 +152,7 @@ class Task:
                 raise InvalidRequest(f"environment {name!r}: give a name such as A_B1, no null characters")
         for name in self.allowed_syscalls or ():
             utf_8(f"allowed_syscalls: {name!r}", name)
+        self._check_room()
         if self.profile not in ("default", "strict"):
             raise InvalidRequest(f"profile={self.profile!r}: give 'default' or 'strict'")
         if self.profile == "strict" and self.command:
@@ -132,6 +161,22 @@ class Task:
             seccomp.program(self.profile, self.allowed_syscalls)
         except ValueError as error:
             raise InvalidRequest(str(error)) from None
+        if self.command and self.allowed_syscalls is not None:
+            missing = seccomp.missing_to_start(self.allowed_syscalls)
+            if missing:
+                raise InvalidRequest(
+                    f"allowed_syscalls: no program starts without {', '.join(missing)}: add them, or give Python code,"
+                    " which is there already"
+                )
+
+    def _check_room(self) -> None:
+        """What is given must fit into the working directory, which has whole pages."""
+        pages = sum(-(-len(content) // _PAGE_BYTES) for content in self.files.values())
+        if pages * _PAGE_BYTES > self.limits.disk_bytes:
+            raise InvalidRequest(
+                f"files: {len(self.files)} files take {pages * _PAGE_BYTES} bytes on disk: give fewer, or"
+                f" Limits(disk_bytes=) of more than {self.limits.disk_bytes}"
+            )
 
     def request(
         self,
@@ -156,20 +201,33 @@ class Task:
         parts = [frames.frame(frames.PARAMETER, f"{name}={value}".encode()) for name, value in named.items()]
         parts += [frames.frame(frames.PARAMETER, f"path={entry}".encode()) for entry in path]
         parts.append(_kinds())
+        proceeding = " ".join(sorted(seccomp.proceeding(self.profile, self.allowed_syscalls)))
+        parts.append(frames.frame(frames.PARAMETER, f"proceeding={proceeding}".encode()))
         parts.append(frames.frame(frames.FILTER, seccomp.program(self.profile, self.allowed_syscalls, machine)))
         if self.code is not None:
-            parts.append(frames.frame(frames.CODE, self.code.encode()))
+            parts.append(frames.frame(frames.CODE, _sendable("code", self.code.encode())))
         if self.has_data:
-            parts.append(frames.frame(frames.DATA, _encode_data(self.data)))
+            parts.append(frames.frame(frames.DATA, _sendable("data", _encode_data(self.data))))
         parts += [frames.frame(frames.ARGUMENT, word.encode()) for word in self.command]
         merged = {**environment, **self.environment}
         parts += [frames.frame(frames.ENVIRONMENT, f"{name}={value}".encode()) for name, value in merged.items()]
-        parts += [frames.file_frame(frames.FILE, name, content, 0o700) for name, content in self.files.items()]
+        parts += [
+            frames.file_frame(frames.FILE, name, _sendable(f"file {name!r}", content), 0o700)
+            for name, content in self.files.items()
+        ]
         parts.append(frames.frame(frames.GO))
-        if self.stdin:
-            parts.append(frames.frame(frames.STDIN, self.stdin))
+        pieces = range(0, len(self.stdin), _STDIN_PIECE_BYTES)
+        parts += [frames.frame(frames.STDIN, self.stdin[at : at + _STDIN_PIECE_BYTES]) for at in pieces]
         parts.append(frames.frame(frames.STDIN))
         return b"".join(parts)
+
+
+def _sendable(name: str, content: bytes) -> bytes:
+    """`content` if one frame holds it, with a file's name beside it."""
+    most = frames.MAX_FRAME_BYTES - MAX_PATH_BYTES - 4
+    if len(content) > most:
+        raise InvalidRequest(f"{name}: {len(content)} bytes: give at most {most}, or stdin=, which has no limit")
+    return content
 
 
 def _file_above(name: str, files: Mapping[str, bytes]) -> str | None:

@@ -12,6 +12,9 @@ GUEST = "/run/sequester"
 UID = GID = 1000
 SHARED_MEMORY_BYTES = 16 << 20
 
+OWN = frozenset(["/", "/proc", "/dev", "/dev/shm", "/sys", "/run", "/run/sequester", "/sandbox", "/tmp"])  # noqa: S108
+"""What no bind of a caller's may cover: the supervisor looks after the run by its own /proc, for one."""
+
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",  # noqa: S108

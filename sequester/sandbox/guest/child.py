@@ -51,6 +51,13 @@ def enter(request: Request) -> None:
     if request.profile == "strict":
         for module in PRELOADED:
             __import__(module)
+    if request.arguments:
+        __import__("os")  # for `run_program`: a narrowed filter may open no file
+        for number in (signal.SIGPIPE, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+    else:
+        _as_started_normally()
+        _set_environment(request.environment)
     abi = kernel.restrict_files(request.writable)
     listener = kernel.load_filter(request.program)
     os.write(ANNOUNCE, b"%d %d\n" % (listener, abi))
@@ -80,13 +87,13 @@ def run_code(request: Request) -> int:
     sys.argv[:] = ["main.py"]
     sys.path[:] = ["", *(request.path or sys.path)]
     sys.dont_write_bytecode = True
-    _as_started_normally()
     scope = main.__dict__
     status = 0
     try:
         if request.data is not None:
             scope["data"] = values.decode(request.data)
-        exec(compile(request.code, "main.py", "exec"), scope)  # noqa: S102 (what this package is for)
+        # As text: bytes may say of themselves, in a comment, that they are not the UTF-8 they are sent as.
+        exec(compile(request.code.decode().removeprefix("\ufeff"), "main.py", "exec"), scope)  # noqa: S102 (what this package is for)
         if "result" in scope:
             _send_value(scope["result"])
     except SystemExit as leaving:
@@ -116,6 +123,17 @@ def _as_started_normally() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     builtins.exit = builtins.quit = sys.exit  # `site` gives these, and is not imported for speed
+
+
+def _set_environment(wanted: "dict[str, str]") -> None:
+    """As a program would find it: for `os`, which reads it once, and for what the code starts."""
+    sys.modules.pop("os", None)  # placing files took it: the code's is read anew
+    for name in [*os.environ]:
+        del os.environ[name]
+        os.unsetenv(name)
+    for name, value in wanted.items():
+        os.environ[name.encode()] = value.encode()
+        os.putenv(name.encode(), value.encode())
 
 
 def _send_value(value: object) -> None:
@@ -152,8 +170,6 @@ def _print_traceback(error: BaseException, source: bytes) -> None:
 
 def run_program(request: Request) -> int:
     """Become the program; the status to end with when that fails."""
-    for number in (signal.SIGPIPE, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
     from os import execvpe, fsdecode
 
     words = [fsdecode(word) for word in request.arguments]

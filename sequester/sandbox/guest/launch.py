@@ -6,6 +6,7 @@ from . import child, kernel
 from .request import WORK, Request
 
 EXIT_WALL_MISSING = 70
+EXIT_UNCAUGHT = 1
 
 
 class Started:
@@ -44,7 +45,9 @@ def _become_child(request: Request, ends: tuple[int, ...]) -> None:
     """In the fork: never returns."""
     try:
         os.setsid()
-        high = [os.dup2(end, 64 + index, inheritable=True) for index, end in enumerate(ends)]
+        # Out of the way first, yet low: whoever started us may be allowed few descriptors.
+        above = max(*ends, len(ends)) + 1
+        high = [os.dup2(end, above + index, inheritable=True) for index, end in enumerate(ends)]
         for index, end in enumerate(high):
             os.dup2(end, index, inheritable=index < 3)
         os.closerange(len(ends), 1 << 20)
@@ -53,6 +56,9 @@ def _become_child(request: Request, ends: tuple[int, ...]) -> None:
     except BaseException as error:  # noqa: BLE001 (nothing may run past a wall that does not stand)
         os.write(2, f"{type(error).__name__}: {error}".encode())
         kernel.leave(EXIT_WALL_MISSING)
-    if request.arguments:
-        kernel.leave(child.run_program(request))
-    child.finish(child.run_code(request))
+    try:
+        if request.arguments:
+            kernel.leave(child.run_program(request))
+        child.finish(child.run_code(request))
+    finally:
+        kernel.leave(EXIT_UNCAUGHT)  # whatever the code broke, it does not go on as the supervisor

@@ -13,6 +13,7 @@ from fcntl import ioctl
 
 from .events import Fields
 from .kernel import take_descriptor
+from .request import Request
 from .syscalls import AUDIT_ARCH, FOREIGN_ARCH, X32_BIT, name_of
 
 _RECEIVE, _SEND, _ID_VALID = 0xC0502100, 0xC0182101, 0x40082102
@@ -110,8 +111,8 @@ def answer(listener: int, notification: Notification, error: int = REFUSED, *, p
             raise
 
 
-def judge(listener: int, caught: Notification, kinds: dict[str, str]) -> tuple[Fields | None, int, bool]:
-    """(event or None, errno to refuse with, whether to let it proceed). `kinds` is the class of each call by name."""
+def judge(listener: int, caught: Notification, request: Request) -> tuple[Fields | None, int, bool]:
+    """(event or None, errno to refuse with, whether to let it proceed), which only `request.proceeding` may."""
     native = AUDIT_ARCH[os.uname().machine]
     exe = _exe(caught.pid)
     if caught.arch != native:
@@ -122,13 +123,16 @@ def judge(listener: int, caught: Notification, kinds: dict[str, str]) -> tuple[F
         call = f"x32:{name_of(caught.number & ~X32_BIT)}"
         return _event("foreign_abi", call, caught, exe), REFUSED, False
     call = name_of(caught.number)
-    event = _event(kinds.get(call, "unlisted"), call, caught, exe)
-    if call in ("execve", "execveat") and event["kind"] == "exec":
+    event = _event(request.kinds.get(call, "unlisted"), call, caught, exe)
+    if call in ("execve", "execveat"):
         path = caught.read(caught.arguments[call == "execveat"], MAX_PATH_BYTES)
-        event.update(action="observed", detail=_text(path), noise=False)
+        event.update(detail=_text(path), noise=False)
+        if call not in request.proceeding:
+            return event, REFUSED, False
+        event.update(action="observed")
         return event, 0, True
     if event["kind"] == "network":
-        if call == "sendto" and not caught.arguments[4]:
+        if call == "sendto" and not caught.arguments[4] and call in request.proceeding:
             # As libc's resolver sends: its query is worth seeing, anything else goes on, as a register decides that it
             # has no address.
             event["name"] = _dns_name(caught.read(caught.arguments[1], _length(caught, 2)))

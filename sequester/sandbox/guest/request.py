@@ -26,6 +26,7 @@ class Request:
         self.limits: dict[str, int] = {}
         self.path: list[str] = []
         self.kinds: dict[str, str] = {}
+        self.proceeding: frozenset[str] = frozenset()
         self.writable: tuple[str, ...] = (WORK, SCRATCH, SHARED)
         self.program = b""
         self.code = b""
@@ -75,6 +76,8 @@ class Request:
             self.watch_memory = value == "1"
         elif name == "path":
             self.path.append(value)
+        elif name == "proceeding":
+            self.proceeding = frozenset(value.split())
         elif name == "kind":
             kind, _, calls = value.partition(":")
             self.kinds.update(dict.fromkeys(calls.split(), kind))

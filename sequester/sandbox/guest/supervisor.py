@@ -162,7 +162,7 @@ class Supervisor:
         for _ in range(NOTIFICATIONS_A_TURN):
             caught = notify.receive(self.listener)
             if caught is not None:
-                event, error, proceed = notify.judge(self.listener, caught, self.request.kinds)
+                event, error, proceed = notify.judge(self.listener, caught, self.request)
                 notify.answer(self.listener, caught, error, proceed=proceed)
                 if event is not None:
                     self.log.record(event)

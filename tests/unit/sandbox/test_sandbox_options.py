@@ -9,6 +9,7 @@ from sequester import IsolatedExecutor
 from sequester.sandbox.errors import InvalidRequest
 from sequester.sandbox.executor import Options
 from sequester.sandbox.result import Result
+from sequester.sandbox.seccomp_table import TO_START_A_PROGRAM
 from sequester.sandbox.session import OnOutput
 from sequester.sandbox.task import Task
 
@@ -93,7 +94,7 @@ def test_what_can_be_meant_is_asked_as_it_was_given() -> None:
         "stdin": "z",
         "environment": {"A": "1"},
         "profile": "default",
-        "allowed_syscalls": ("read", "write"),
+        "allowed_syscalls": (*TO_START_A_PROGRAM, "read"),
         "run": "one",
         "on_output": lambda _stream, _piece: None,
     }
@@ -101,4 +102,4 @@ def test_what_can_be_meant_is_asked_as_it_was_given() -> None:
     (task,) = backend.asked
     assert task.limits.timeout_seconds == 5
     assert (task.files, task.stdin) == ({"a": b"x", "b/c": b"y"}, b"z")
-    assert task.allowed_syscalls == {"read", "write"}
+    assert task.allowed_syscalls == {*TO_START_A_PROGRAM, "read"}

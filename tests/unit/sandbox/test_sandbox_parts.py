@@ -176,3 +176,70 @@ def test_a_claims_time_always_has_microseconds() -> None:
 
     assert pods._micro_time(datetime(2026, 1, 2, 3, 4, 5, 0, UTC)) == "2026-01-02T03:04:05.000001Z"
     assert pods._micro_time(datetime(2026, 1, 2, 3, 4, 5, 678, UTC)) == "2026-01-02T03:04:05.000678Z"
+
+
+@pytest.mark.parametrize("quotes", [b'\\"', b'"', b'\\\\"', b'"\\'], ids=ascii)
+def test_a_value_is_read_in_time_that_grows_with_its_length_only(quotes: bytes) -> None:
+    """Untrusted code writes it: 80 kB of one string that does not end took the agent 18 s, and 16 MB may be sent."""
+
+    def seconds(size: int) -> float:
+        raw = b"[" * 101 + b'"' + quotes * (size // len(quotes))
+        started = time.perf_counter()
+        with pytest.raises(ValueError, match=r"nested|Expecting|string|delimiter"):
+            decode_json(raw)
+        return time.perf_counter() - started
+
+    assert seconds(2_000_000) < 5
+
+
+def test_brackets_within_strings_are_no_containers() -> None:
+    text = ["[" * 200, 'a"[' * 200, "\\", "[" * 200]
+    assert decode_json(json.dumps(text).encode()) == text
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"memory_bytes": 2**70}, "memory=.*at most 1 PiB"),
+        ({"memory_bytes": 10**5000}, "memory=.*at most 1 PiB"),
+        ({"memory_bytes": "64MiB"}, "memory='64MiB': give a whole number"),
+        ({"processes": 2**70}, "processes=.*give 1 to"),
+        ({"processes": True}, "processes=True: give a whole number"),
+        ({"disk_bytes": 1.5}, "disk_bytes=1.5: give a whole number"),
+        ({"open_files": 5}, "open_files=5: give 16"),
+        ({"max_files": None}, "max_files=None: give a whole number"),
+        ({"timeout_seconds": "5"}, "timeout='5': give seconds"),
+        ({"timeout_seconds": 10**5000}, "timeout=.*give seconds"),
+        ({"timeout_seconds": None}, "timeout=None: give seconds"),
+    ],
+)
+def test_a_limit_that_no_kernel_could_hold_is_refused_by_name(limits: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        Limits(**limits)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", ["9" * 400 + "B", "9" * 5000 + "GiB"], ids=len)
+def test_a_size_beyond_every_number_is_refused(size: str) -> None:
+    with pytest.raises(InvalidRequest, match="memory='999"):
+        size_bytes("memory", size)
+
+
+def test_files_that_do_not_fit_are_refused_before_a_sandbox_is_made() -> None:
+    limits = Limits(disk_bytes=8192)
+    Task(command=["true"], files={"a": b"1", "b": b"1"}, limits=limits)
+    for files in ({"a": b"1", "b": b"1", "c": b"1"}, {"a": bytes(8193)}):
+        with pytest.raises(InvalidRequest, match="files take 12288 bytes on disk: give fewer, or Limits"):
+            Task(command=["true"], files=files, limits=limits)
+
+
+@pytest.mark.parametrize(
+    "given", [{"code": "1", "data": "x" * 300, "has_data": True}, {"code": "#" * 300}, {"files": {"a": bytes(300)}}]
+)
+def test_input_of_more_than_a_frame_is_refused_by_name(
+    given: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Task(**{"command": [] if "code" in given else ["true"], **given})  # type: ignore[arg-type]
+    assert task.request({}, [], {})
+    monkeypatch.setattr("sequester.sandbox.task.MAX_PATH_BYTES", frames.MAX_FRAME_BYTES - 300)
+    with pytest.raises(InvalidRequest, match="bytes: give at most 296, or stdin="):
+        task.request({}, [], {})
