@@ -77,6 +77,8 @@ class Paths:
             return public or axis == "6"
         if kind == "egress-only internet gateway":
             return axis != "4" and not inward
+        if kind == "regional NAT gateway":
+            return not inward and (axis != "6" or address >> 32 == _NAT64 >> 32)
         if kind not in _FORWARDS:
             return True
         device = self._facts["devices"].get(target) or self._facts["places"].get(target)

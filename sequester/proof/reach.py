@@ -201,6 +201,10 @@ class Network:
             case Exit.ONE_WAY:
                 if axis != "4":
                     yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=False)
+            case Exit.TRANSLATES:
+                start, stop = (max(low, _NAT64.low), min(end, _NAT64.end)) if axis == "6" else (low, end)
+                if start < stop:
+                    yield Way(axis, start, stop, EVERY_SERVICE, (hop,), inbound=False)
             case Exit.FORWARDS | Exit.INSPECTS as what:
                 way = Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True)
                 yield from self._onward(target.id, what, way, seen, public=public)
@@ -322,11 +326,11 @@ class Network:
             those.append(way)
         # Ways of several devices may overlap: look back as far as the longest of them reaches.
         longest = {axis: max(way.end - way.low for way in those) for axis, (_, those) in by_axis.items()}
-        for name, peer, served, known in self.group_rules(place, egress=egress):
+        for name, peer, served, known, members in self.group_rules(place, egress=egress):
             for axis, (starts, those) in by_axis.items():
                 if peer.axis == axis:
                     first, last = bisect_right(starts, peer.low - longest[axis]), bisect_right(starts, peer.end - 1)
-                elif touches(peer, axis, 0, 1):
+                elif not members and touches(peer, axis, 0, 1):
                     first, last = 0, len(those)
                 else:
                     continue
@@ -339,19 +343,28 @@ class Network:
                         if passing:
                             yield Opening(place, way, low, end, passing, name, not egress, way.certain and known)
 
-    def group_rules(self, place: Place, *, egress: bool) -> Iterator[tuple[str, Prefix, Services, bool]]:
-        """The rules of all groups of a place, every peer as prefixes; False where the rule or its peer is not known."""
+    def group_rules(self, place: Place, *, egress: bool) -> Iterator[tuple[str, Prefix, Services, bool, bool]]:
+        """The rules of a place's groups, peers as prefixes; whether all is known; whether it is a group's members.
+
+        Members have addresses of the VPC's own: no list that AWS keeps holds one.
+        """
         for key in place.groups:
             group = self.model.groups.get(key)
             if group is None:
                 for axis in self.model.axes:
-                    yield f"security group {key}, whose rules are not in the facts", whole(axis), EVERY_SERVICE, False
+                    yield (
+                        f"security group {key}, whose rules are not in the facts",
+                        whole(axis),
+                        EVERY_SERVICE,
+                        False,
+                        False,
+                    )
                 continue
             for rule in group.rules:
                 if rule.egress is egress:
                     known = not isinstance(rule.peer, ListRef | GroupRef) or self._known(rule.peer)
                     for peer in self._peers(rule.peer):
-                        yield rule.name, peer, rule.services, known
+                        yield rule.name, peer, rule.services, known, known and isinstance(rule.peer, GroupRef)
 
     def _known(self, peer: ListRef | GroupRef) -> bool:
         return peer.id in (self.model.lists if isinstance(peer, ListRef) else self.model.groups)
@@ -391,7 +404,7 @@ class Network:
         key = (place.groups, egress, other)
         if key not in self._between:
             rules = self.group_rules(place, egress=egress)
-            self._between[key] = union(*(served for _, peer, served, _ in rules if peer.overlaps(other)))
+            self._between[key] = union(*(served for _, peer, served, _, _ in rules if peer.overlaps(other)))
         return self._between[key]
 
 

@@ -17,6 +17,7 @@ class Exit(Enum):
     PUBLIC = "leaves, if the sender has a public address"
     LEAVES = "leaves to another network"
     ONE_WAY = "leaves; nobody can begin from outside"
+    TRANSLATES = "leaves by the device's own route; nobody can begin from outside"
     FORWARDS = "goes on by the route table of the device's own subnet"
     INSPECTS = "goes on likewise, unless the device's own rules stop it"
     DROPS = "ends here"
@@ -28,6 +29,7 @@ TARGETS: dict[str, Exit] = {
     "internet gateway": Exit.PUBLIC,
     "egress-only internet gateway": Exit.ONE_WAY,
     "NAT gateway": Exit.FORWARDS,
+    "regional NAT gateway": Exit.TRANSLATES,
     "network interface": Exit.FORWARDS,
     "firewall or load balancer endpoint": Exit.INSPECTS,
     "transit gateway": Exit.LEAVES,

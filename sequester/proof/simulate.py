@@ -188,6 +188,8 @@ def _leaves(
                 return True
             if kind == "egress-only internet gateway" and on != "4" and not answering:
                 return True
+            if kind == "regional NAT gateway" and not answering and (on != "6" or to >> 32 == 0x64FF9B << 64):
+                return True
             forwarder = model.places.get(route.target.id)
             if forwarder is not None and not _group_lets(model, forwarder, on, to, service, egress=True):
                 steps.append(f"{forwarder.name}: no security group rule lets it on")

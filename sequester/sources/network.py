@@ -94,11 +94,10 @@ def subnets(stack: Stack) -> dict[str, Subnet]:
     }
     for moved in stack.of("ec2/mainRouteTableAssociation:MainRouteTableAssociation"):
         main[moved.text("vpcId")] = moved.text("routeTableId")
-    acls = {
-        a.maybe("subnetId"): a.text("networkAclId") for a in stack.of("ec2/networkAclAssociation:NetworkAclAssociation")
-    }
-    for key, acl in _acls_by_id(stack):
-        acls |= dict.fromkeys(acl.several("subnetIds"), key)
+    # A default ACL lists what was left to it when it was read: whatever names a subnet since has taken it away.
+    acls = {subnet: key for key, acl in reversed([*_acls_by_id(stack)]) for subnet in acl.several("subnetIds")}
+    for association in stack.of("ec2/networkAclAssociation:NetworkAclAssociation"):
+        acls[association.maybe("subnetId")] = association.text("networkAclId")
     default = {v.id: v.maybe("defaultNetworkAclId") or f"default-acl:{v.id}" for v in stack.of(_VPC)}
     return {
         one.id: Subnet(
@@ -193,8 +192,18 @@ def _route(stack: Stack, name: str, raw: Mapping[str, object]) -> Route | None:
         return Route(name, destination, Target(_gateway_kind(stack, str(gateway)), str(gateway)))
     for key, kind in _TARGETS.items():
         if raw.get(key):
-            return Route(name, destination, Target(kind, str(raw[key])))
+            regional = key == "natGatewayId" and _is_regional(stack, str(raw[key]))
+            return Route(name, destination, Target("regional NAT gateway" if regional else kind, str(raw[key])))
     raise BadFactError(f"{name}: a route without a target that is known")
+
+
+def _is_regional(stack: Stack, key: str) -> bool:
+    """A NAT gateway without a subnet: AWS gives it a table of its own, with a route to the internet gateway.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
+    """
+    one = stack.by_id("ec2/natGateway:NatGateway", key)
+    return bool(one) and not one.maybe("subnetId")
 
 
 def _gateway_kind(stack: Stack, key: str) -> str:
@@ -208,20 +217,14 @@ def _gateway_kind(stack: Stack, key: str) -> str:
 def devices(stack: Stack) -> dict[str, Device]:
     found: dict[str, Device] = {}
     for one in stack.of("ec2/natGateway:NatGateway"):
-        places = (
-            (one.text("subnetId"),) if one.maybe("subnetId") else tuple(stack_subnets_of(stack, one.maybe("vpcId")))
-        )
-        found[one.id] = Device(one.id, one.name, "NAT gateway", places, one.maybe("connectivityType") != "private")
+        if one.maybe("subnetId"):
+            public = one.maybe("connectivityType") != "private"
+            found[one.id] = Device(one.id, one.name, "NAT gateway", (one.text("subnetId"),), public)
     for one in stack.of("ec2/vpcEndpoint:VpcEndpoint"):
         if one.maybe("vpcEndpointType") == "GatewayLoadBalancer":
             kind = "firewall or load balancer endpoint"
             found[one.id] = Device(one.id, one.name, kind, one.several("subnetIds"))
     return found
-
-
-def stack_subnets_of(stack: Stack, vpc: str) -> Iterator[str]:
-    """A regional NAT gateway has no subnet of its own: any route table of its VPC may carry it on."""
-    return (s.id for s in stack.of(_SUBNET) if s.maybe("vpcId") == vpc)
 
 
 def prefix_lists(stack: Stack) -> dict[str, PrefixList]:

@@ -7,6 +7,7 @@ from sequester.proof.facts import items, mapping, number
 from sequester.proof.model import GroupRef, Place, SecurityGroup, SecurityRule, Subnet
 from sequester.proof.selector import Selector
 from sequester.proof.space import EVERY_SERVICE, prefix, whole
+from sequester.sources.discovered import with_discovered
 from sequester.sources.resource import Resource, Stack, block, single
 from sequester.sources.selection import role_of
 from sequester.sources.userdata import POD_INTERFACE, drops_from_pods
@@ -28,7 +29,8 @@ def places(stack: Stack, subnets: Mapping[str, Subnet], selector: Selector) -> d
     ):
         roles = {role_of(subnets[key], selector) for key in one.subnets if key in subnets}
         role = "sandbox" if "sandbox" in roles else "agent" if "agent" in roles else ""
-        found[one.id] = replace(one, role=role, guarded=one.guarded and rules_apply)
+        known = replace(one, role=role, guarded=one.guarded and rules_apply)
+        found[one.id] = with_discovered(stack, subnets, known)
     for owner, one in (*_of_templates(stack), *_attached(stack, found)):
         # Whatever else stands in an interface's subnet: who has its owner has the interface.
         held, own = found.get(one.id, one), found.get(owner)
@@ -180,6 +182,16 @@ def _of_templates(stack: Stack) -> Iterator[tuple[str, Place]]:
                 yield owner, Place(f"{owner}/{i}", name, "network interface", (subnet,), groups, public)
             elif raw.get("networkInterfaceId"):
                 yield owner, _interface_of(stack, str(raw["networkInterfaceId"]), name)
+            elif i and not groups:  # a further interface beside the first, with the group that nobody named
+                beside = _stands_in(user)
+                groups = _default_group(stack, next(iter(beside), ""))
+                yield owner, Place(f"{owner}/{i}", name, "network interface", beside, groups, public)
+
+
+def _stands_in(user: Resource) -> tuple[str, ...]:
+    if user.type.endswith(":Instance"):
+        return tuple(key for key in (user.maybe("subnetId"),) if key)
+    return user.several("subnetIds" if user.type.endswith(":NodeGroup") else "vpcZoneIdentifiers")
 
 
 def _attached(stack: Stack, found: Mapping[str, Place]) -> Iterator[tuple[str, Place]]:

@@ -19,6 +19,7 @@ from sequester.sources import (
     types,
     watching,
 )
+from sequester.sources.contradictions import contradictions
 from sequester.sources.resource import Resource, Stack
 from sequester.sources.scope import beside_sandboxes, missing
 from sequester.sources.selection import by_name
@@ -55,6 +56,7 @@ def model_of(
     found += read(lambda: list(kinds.manifest_gaps(every, chosen)), [], types.EVERY_CLAIM)
     found += read(lambda: list(types.access_gaps(stack, every)), [], frozenset({"E4"}))
     found += read(lambda: list(types.service_gaps(stack, reviewed)), [], types.EVERY_CLAIM)
+    found += read(lambda: list(contradictions(stack)), [], types.EVERY_CLAIM)
     subnets = read(lambda: network.subnets(stack), {}, _PACKETS)
     groups = read(lambda: network.security_groups(stack), dict[str, SecurityGroup](), _PACKETS)
     cluster_groups = read(lambda: places.cluster_groups(stack), dict[str, SecurityGroup](), _PACKETS)

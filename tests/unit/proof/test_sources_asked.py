@@ -48,6 +48,7 @@ ASKED_FOR = {
     "ec2/routeTable:RouteTable": "vpcId",
     "ec2/routeTableAssociation:RouteTableAssociation": "routeTableId subnetId",
     "ec2/subnet:Subnet": "cidrBlock mapPublicIpOnLaunch tags vpcId",
+    "ec2/securityGroup:SecurityGroup": "tags",
     "ec2/vpc:Vpc": "cidrBlock",
     "ec2/vpcDhcpOptions:VpcDhcpOptions": "domainNameServers",
     "ec2/vpcDhcpOptionsAssociation:VpcDhcpOptionsAssociation": "dhcpOptionsId vpcId",

@@ -4,8 +4,9 @@
 # pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 
 import json
+from typing import Any
 
-from proof_world import ACCOUNT
+from proof_world import ACCOUNT, World
 from ways_edits import (
     BOTH,
     OTHER,
@@ -84,6 +85,14 @@ ENDPOINTS: dict[str, Change] = {
     "wildcard in the middle": endpoint("lambda", statement("lambda:Invoke*", "arn:aws:lambda:*:function:door")),
 }
 
+
+def separate(w: World, name: str, *statements: dict[str, Any]) -> World:
+    """A policy of an endpoint as a resource of its own."""
+    said = json.dumps({"Statement": list(statements)})
+    kind = "ec2/vpcEndpointPolicy:VpcEndpointPolicy"
+    return w.with_(kind, name, vpcEndpointId=w.id("VpcEndpoint", "sequester-logs"), policy=said)
+
+
 FURTHER: Rows = {
     "PrincipalAccount wildcard": ("E3", "blueprint", endpoint("logs", statement("logs:*", StringLike={"aws:PrincipalAccount": "*", "aws:ResourceAccount": ACCOUNT[:11]+"*"}))),
     "PrincipalAccount ?": ("E3", "blueprint", endpoint("logs", statement("logs:*", StringLike={"aws:ResourceAccount": "????????????"}))),
@@ -128,6 +137,7 @@ FURTHER: Rows = {
 }  # fmt: skip
 
 UNDECIDED: Rows = {
+    "two separate policies": ("E3", "blueprint", lambda w: separate(separate(w, "open", statement("*")), "shut", statement("logs:PutLogEvents", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:x", StringEquals=BOTH))),
     "wrong key principaltag": ("E3", "blueprint", endpoint("logs", statement("logs:PutLogEvents", StringEquals={"aws:PrincipalTag/x": "y", "aws:PrincipalAccount": ACCOUNT}))),
     "NotPrincipal": ("E3", "blueprint", endpoint("logs", {"Effect": "Deny", "NotPrincipal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "*", "Resource": "*"}, statement("*"))),
     "ResourceOrgID": ("E3", "blueprint", endpoint("s3", statement("s3:PutObject", "arn:aws:s3:::*", StringEquals={"aws:ResourceOrgID": "o-1", "aws:PrincipalAccount": ACCOUNT}))),

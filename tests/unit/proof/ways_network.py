@@ -166,11 +166,41 @@ ACLS: dict[str, Change] = {
     ).set("NetworkAclAssociation", "sequester-sandbox-us-east-1a", networkAclId="acl-o"),
 }
 
+
+def regional(w: World) -> World:
+    """A NAT gateway of the VPC as a whole: it has a table of its own, with a route to the internet gateway."""
+    return w.with_("ec2/natGateway:NatGateway", "rn", "nat-r", vpcId=w.vpc.id, availabilityMode="regional")
+
+
+def second_table(w: World) -> World:
+    w = gateway(w).with_(
+        "ec2/routeTable:RouteTable", "open", "rtb-open", vpcId=w.vpc.id, routes=[{**ANY4, "gatewayId": "igw-1"}]
+    )
+    kind = "ec2/routeTableAssociation:RouteTableAssociation"
+    return w.with_(kind, "late", subnetId=w.subnet("sandbox").id, routeTableId="rtb-open")
+
+
+def second_acl(w: World) -> World:
+    every = [{"ruleNo": 1, "action": "allow", "protocol": "-1", "fromPort": 0, "toPort": 0, **ANY4}]
+    w = w.with_("ec2/networkAcl:NetworkAcl", "open", "acl-open", vpcId=w.vpc.id, egress=every, ingress=every)
+    kind = "ec2/networkAclAssociation:NetworkAclAssociation"
+    return w.with_(kind, "late", subnetId=w.subnet("sandbox").id, networkAclId="acl-open")
+
+
+def first(w: World) -> World:
+    """The resource that was added last comes first: no source tells which AWS was told last."""
+    return World((w.resources[-1], *w.resources[:-1]), w.manifests)
+
+
 FURTHER: Rows = {
     "the VPC's own ACL taken over": ("E1", "by_acls", lambda w: w.without("NetworkAclAssociation", "sequester-sandbox-us-east-1a").with_("ec2/defaultNetworkAcl:DefaultNetworkAcl", "d", "acl-d", vpcId=w.vpc.id, defaultNetworkAclId="acl-d", subnetIds=[w.subnet("sandbox").id], egress=[{"ruleNo": 1, "action": "allow", "protocol": "-1", "fromPort": 0, "toPort": 0, **ANY4}], ingress=[])),
     "main table association swap": ("E1", "by_routes", lambda w: gateway(w).without("RouteTableAssociation", w.subnet("sandbox").name).set("Vpc", "sequester", mainRouteTableId="rtb-open", defaultRouteTableId="rtb-open").with_("ec2/routeTable:RouteTable", "o", "rtb-open", vpcId=w.vpc.id, routes=[{**ANY4, "gatewayId": "igw-1"}])),
     "blackhole twin": ("E1", "by_routes", lambda w: inline(gateway(w), {**ANY4, "gatewayId": "igw-1"}, {"cidrBlock": "10.42.0.0/16", "gatewayId": "local"})),
     "regional nat": ("E1", "by_routes", lambda w: route(nat(w).with_("ec2/natGateway:NatGateway", "rn", "nat-r", vpcId=w.vpc.id, availabilityMode="regional"), destinationCidrBlock="0.0.0.0/0", natGatewayId="nat-r")),
+    "two tables for one subnet, the open one last": ("E1", "by_routes", second_table),
+    "two ACLs for one subnet, the open one last": ("E1", "by_acls", second_acl),
+    "a regional NAT gateway, and no public subnet": ("E1", "by_routes", lambda w: route(regional(gateway(w)), destinationCidrBlock="0.0.0.0/0", natGatewayId="nat-r")),
+    "a regional NAT gateway for IPv6": ("E1", "by_routes", lambda w: route(regional(gateway(w)), destinationIpv6CidrBlock="64:ff9b::/96", natGatewayId="nat-r")),
     "private NAT + TGW": ("E1", "by_routes", lambda w: route(nat(w, private=True).set("RouteTable", "public", routes=[{"cidrBlock": "10.99.0.0/16", "transitGatewayId": "tgw-1"}]), destinationCidrBlock="10.99.0.0/16", natGatewayId="nat-1")),
     "local gateway via outpost": ("E1", "by_routes", lambda w: route(w, destinationCidrBlock="0.0.0.0/0", localGatewayId="lgw-1")),
     "prefix list to tgw": ("E1", "by_routes", lambda w: route(w.with_("ec2/managedPrefixList:ManagedPrefixList", "pl", "pl-1", entries=[{"cidr": "198.51.100.0/24"}]), destinationPrefixListId="pl-1", transitGatewayId="tgw-1")),
@@ -220,6 +250,12 @@ UNDECIDED: Rows = {
     "EKS Auto Mode": ("E1", "blueprint", lambda w: w.set("Cluster", "sequester", computeConfig={"enabled": True, "nodePools": ["general-purpose"]})),
     "hybrid nodes": ("E1", "blueprint", lambda w: w.set("Cluster", "sequester", remoteNetworkConfig={"remoteNodeNetworks": {"cidrs": ["10.200.0.0/16"]}})),
     "an add-on nobody has looked at": ("E5", "blueprint", lambda w: w.with_("eks/addon:Addon", "mesh", clusterName="sequester", addonName="tetrate-io_istio-distro")),
+    "two tables for one subnet": ("E1", "by_routes", lambda w: first(second_table(w))),
+    "two ACLs for one subnet": ("E1", "by_acls", lambda w: first(second_acl(w))),
+    "an ACL's own list beside an association": ("E1", "by_acls", lambda w: second_acl(w).without("NetworkAclAssociation", "late").set("NetworkAcl", "open", subnetIds=[w.subnet("sandbox").id])),
+    "two DHCP options": ("E2", "blueprint", lambda w: first(w.with_("ec2/vpcDhcpOptions:VpcDhcpOptions", "o", "dopt-o", domainNameServers=["192.0.2.53"]).with_("ec2/vpcDhcpOptionsAssociation:VpcDhcpOptionsAssociation", "late", vpcId=w.vpc.id, dhcpOptionsId="dopt-o"))),
+    "two ways to fail": ("E2", "blueprint", lambda w: first(w.with_("route53/resolverFirewallConfig:ResolverFirewallConfig", "late", resourceId=w.vpc.id, firewallFailOpen="ENABLED"))),
+    "two main tables": ("E1", "by_routes", lambda w: w.with_("ec2/mainRouteTableAssociation:MainRouteTableAssociation", "a", vpcId=w.vpc.id, routeTableId=w.table("system").id).with_("ec2/mainRouteTableAssociation:MainRouteTableAssociation", "b", vpcId=w.vpc.id, routeTableId=w.table("sandbox").id)),
     "NAT in unknown vpc": ("E1", "by_routes", lambda w: route(w, destinationCidrBlock="0.0.0.0/0", natGatewayId="nat-elsewhere")),
     "unknown prefix list to igw": ("E1", "by_routes", lambda w: route(gateway(w), destinationPrefixListId="pl-unknown", gatewayId="igw-1")),
     "unknown target property": ("E1", "by_routes", lambda w: route(w, destinationCidrBlock="0.0.0.0/0", newGatewayId="x-1")),
@@ -246,6 +282,11 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "a default route out, and a group that speaks of its members": ("E1", "by_groups", lambda w: egress_rule(w, ipProtocol="tcp", fromPort=53, toPort=53, referencedSecurityGroupId=w.group("sandbox-node"))),
+    "a regional NAT gateway without a route": ("E1", "by_routes", lambda w: regional(gateway(w))),
+    "a regional NAT gateway beyond its IPv6 range": ("E1", "by_routes", lambda w: route(regional(gateway(w)), destinationIpv6CidrBlock="2001:db8::/32", natGatewayId="nat-r")),
+    "an association said twice": ("E1", "by_acls", lambda w: w.with_("ec2/networkAclAssociation:NetworkAclAssociation", "again", subnetId=w.subnet("sandbox").id, networkAclId=w.id("NetworkAcl", "sequester-sandbox"))),
+    "the default ACL's list from before": ("E1", "by_acls", lambda w: w.set("DefaultNetworkAcl", "sequester", subnetIds=[w.subnet("sandbox").id])),
     "a storage add-on": ("E5", "blueprint", lambda w: w.with_("eks/addon:Addon", "ebs", clusterName="sequester", addonName="aws-ebs-csi-driver")),
     "Auto Mode switched off": ("E1", "blueprint", lambda w: w.set("Cluster", "sequester", computeConfig={"enabled": False})),
     "group rule: own group self with public?": ("E1", "by_groups", lambda w: egress_rule(w, ipProtocol="-1", referencedSecurityGroupId=w.group("sandbox-node"))),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proof_world import World
-from ways_edits import SANDBOX, Change, Rows, addon, may, nat, policy
+from ways_edits import ANY4, SANDBOX, Change, Rows, addon, may, nat, policy
 
 INTERFACE = "ec2/networkInterface:NetworkInterface"
 OPEN = [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}]
@@ -96,6 +96,34 @@ def hook(service: dict[str, str]) -> Change:
     return lambda w: w.apply({**kind, "metadata": {"name": "w"}, "webhooks": [webhook]})
 
 
+def tagged_subnet(w: World, value: str = "1") -> World:
+    """A subnet that leads to a transit gateway, tagged for pods."""
+    w = w.with_(
+        "ec2/subnet:Subnet",
+        "pods",
+        "subnet-pods",
+        vpcId=w.vpc.id,
+        cidrBlock="10.42.252.0/24",
+        tags={"kubernetes.io/role/cni": value},
+    )
+    w = w.with_(
+        "ec2/routeTable:RouteTable", "pods", "rtb-pods", vpcId=w.vpc.id, routes=[{**ANY4, "transitGatewayId": "tgw-1"}]
+    )
+    w = w.with_(
+        "ec2/routeTableAssociation:RouteTableAssociation", "pods", subnetId="subnet-pods", routeTableId="rtb-pods"
+    )
+    allow = {"ruleNo": 1, "action": "allow", "protocol": "-1", "fromPort": 0, "toPort": 0, **ANY4}
+    return w.with_(
+        "ec2/networkAcl:NetworkAcl",
+        "pods",
+        "acl-pods",
+        vpcId=w.vpc.id,
+        subnetIds=["subnet-pods"],
+        egress=[allow],
+        ingress=[allow],
+    )
+
+
 ENFORCED = ["--enable-network-policy=true", "--enable-ipv6=false"]
 STRICT = {"NETWORK_POLICY_ENFORCING_MODE": "strict", "DISABLE_POD_V6": "true"}
 EGRESS = [{"action": "Accept", "to": [{"networks": ["0.0.0.0/0"]}]}]
@@ -109,6 +137,9 @@ FURTHER: Rows = {
     "an interface attached by itself": ("E1", "by_routes", lambda w: box(outside(w)).set("NetworkInterface", "eni2", attachments=[{"instance": "i-box", "deviceIndex": 1}])),
     "an interface attached apart": ("E1", "by_routes", lambda w: box(outside(w)).with_("ec2/networkInterfaceAttachment:NetworkInterfaceAttachment", "a", instanceId="i-box", networkInterfaceId="eni-2", deviceIndex=1)),
     "an instance's second interface": ("E1", "by_routes", lambda w: box(outside(w), networkInterfaces=[{"networkInterfaceId": "eni-2", "deviceIndex": 1}])),
+    "a template's second interface, with the default group": ("E1", "by_groups", lambda w: template(w.set("DefaultSecurityGroup", "sequester", egress=[*OPEN, {"protocol": "-1", "fromPort": 0, "toPort": 0, "ipv6CidrBlocks": ["::/0"]}]), {"deviceIndex": 1})),
+    "pods in a subnet that the plugin finds by its tag": ("E1", "by_routes", tagged_subnet),
+    "pods with a group that the plugin finds by its tag": ("E1", "by_groups", lambda w: tagged_subnet(w).with_("ec2/securityGroup:SecurityGroup", "pods", "sg-pods", vpcId=w.vpc.id, egress=OPEN, tags={"kubernetes.io/role/cni": "1"})),
     "a mixed group's template": ("E1", "by_routes", lambda w: nat(w).with_("ec2/launchTemplate:LaunchTemplate", "lt", "lt-9", networkInterfaces=[{"deviceIndex": 0, "subnetId": "subnet-public", "securityGroups": [w.group("sandbox-node")], "associatePublicIpAddress": "true"}]).with_("autoscaling/group:Group", "g", "asg-1", vpcZoneIdentifiers=[w.subnet("sandbox").id], mixedInstancesPolicy={"launchTemplate": {"launchTemplateSpecification": {"launchTemplateId": "lt-9"}}})),
     "pods' interfaces of another name": ("E1", "blueprint", lambda w: addon(w, "AWS_VPC_K8S_CNI_VETHPREFIX", "veth")),
     **{
@@ -161,6 +192,10 @@ SETTINGS = (
 )  # fmt: skip
 
 HARMLESS: Rows = {
+    "a subnet that the plugin is told not to look for": ("E1", "by_routes", lambda w: addon(tagged_subnet(w), "ENABLE_SUBNET_DISCOVERY", "false")),
+    "a subnet that its tag keeps from pods": ("E1", "by_routes", lambda w: tagged_subnet(w, "0")),
+    "a subnet for pods that is as shut": ("E1", "blueprint", lambda w: w.set("Subnet", w.subnet("control").name, tags={"kubernetes.io/role/cni": "1"})),
+    "a template's second interface, with a shut default group": ("E1", "by_groups", lambda w: template(w, {"deviceIndex": 1})),
     **{f"{kind} ({claim})": (claim, "blueprint", (lambda w, kind=kind: w.with_(kind, "more"))) for kind in SETTINGS for claim in ("E1", "E4")},
     "a bare interface in a sandbox's subnet": ("E1", "blueprint", lambda w: w.with_(INTERFACE, "bare", "eni-9", subnetId=w.subnet("sandbox").id, securityGroups=[w.group("sandbox-node")])),
     "an instance as shut as a node": ("E1", "blueprint", box),
