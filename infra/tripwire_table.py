@@ -88,19 +88,29 @@ def _supervisor(*kinds: str, action: str = "denied") -> str:
     )
 
 
-def _audit(condition: str) -> str:
+_OVER, _BEGUN = '$.stage = "ResponseComplete"', '($.stage = "ResponseStarted" || $.stage = "ResponseComplete")'
+
+
+def _audit(condition: str, stage: str = _OVER) -> str:
     """Requests to the Kubernetes API by the tenant's identities, or to its namespaces."""
     tenant = (
         '$.user.username = "system:serviceaccount:TENANT-agent:*" || '
         '$.user.username = "system:serviceaccount:TENANT-sandbox:*" || '
         '$.objectRef.namespace = "TENANT-agent" || $.objectRef.namespace = "TENANT-sandbox"'
     )
-    return f'{{ $.kind = "Event" && $.stage = "ResponseComplete" && ({condition}) && ({tenant}) }}'
+    return f'{{ $.kind = "Event" && {stage} && ({condition}) && ({tenant}) }}'
 
 
 def _door(*rules: str) -> str:
     return f'{{ $.event = "fetch" && $.verdict = "denied" && ({" || ".join(f"$.rule = {rule}" for rule in rules)}) }}'
 
+
+# A body made so that it cannot be inspected: once is a mistake, again and again is none.
+_SHAPED = ('"inspect.undecodable"', '"inspect.limit"')
+HOSTS_OWN_FAILURES: Final = frozenset(
+    {"resolve.failed", "connect.failed", "connect.tls", "response.malformed", "response.encoding", "response.timeout"}
+)
+"""Denials that no tripwire counts: any server may be at fault by itself."""
 
 # What Amazon Linux asks for by itself on a node without these endpoints. Exact names: none can carry a message.
 _NODES_ASK_FOR = ("ssm", "ssmmessages", "ec2messages")
@@ -115,7 +125,9 @@ def _blocked() -> str:
 
 _LEFT = "@ = 2 || @ = 3 || @ = 4 || @ = 5 || @ = 6 || @ = 8"  # internet, peering, VPN, another region, ...
 _EGRESS = {"flow_direction": "@ = egress", "action": "@ = ACCEPT"}
-_TCP, _SYN = "6", "2"
+_TCP = "6"
+# SYN, or SYN and ACK, with whatever FIN and RST came in the same minute: the field is all of them together.
+_SYN = " || ".join(f"@ = {flags}" for flags in (2, 3, 6, 7, 18, 19, 22, 23))
 
 TRIPWIRES: Final = (
     Tripwire(
@@ -136,7 +148,7 @@ TRIPWIRES: Final = (
         "high",
         "isolate",
         (  # a TCP packet that opens nothing is the tail of a connection that the group has forgotten
-            _flow(action="@ = REJECT", protocol=f"@ = {_TCP}", tcp_flags=f"@ = {_SYN}"),
+            _flow(action="@ = REJECT", protocol=f"@ = {_TCP}", tcp_flags=_SYN),
             _flow(action="@ = REJECT", protocol=f"@ != {_TCP}"),
         ),
     ),
@@ -149,7 +161,8 @@ TRIPWIRES: Final = (
         Sensor.RESOLVER,
         "critical",
         "isolate",
-        ("{ $.firewall_rule_action NOT EXISTS && UNLISTED }",),
+        # A rule that only alerts is logged, and lets the query through.
+        ('{ ($.firewall_rule_action NOT EXISTS || $.firewall_rule_action != "BLOCK") && UNLISTED }',),
     ),
     Tripwire(
         "policy-denied",
@@ -222,7 +235,13 @@ TRIPWIRES: Final = (
         (
             _audit(
                 '$.objectRef.subresource = "exec" || $.objectRef.subresource = "portforward"'
-                ' || $.objectRef.subresource = "ephemeralcontainers"'
+                ' || $.objectRef.subresource = "ephemeralcontainers" || $.objectRef.subresource = "proxy"',
+                _BEGUN,  # such a request is complete only when the session ends
+            ),
+            (  # by way of the node's kubelet, which names the namespace in the path only
+                f'{{ $.kind = "Event" && {_BEGUN} && $.objectRef.resource = "nodes"'
+                ' && $.objectRef.subresource = "proxy"'
+                ' && ($.requestURI = "*/TENANT-sandbox/*" || $.requestURI = "*/TENANT-agent/*") }'
             ),
         ),
         per_tenant=True,
@@ -237,6 +256,10 @@ TRIPWIRES: Final = (
             (
                 '{ $.kind = "Event" && $.stage = "ResponseComplete" && $.responseStatus.code = 403'
                 ' && $.user.username = "system:node:*" }'
+            ),
+            (  # or with none, by which somebody on a node looks about
+                '{ $.kind = "Event" && $.stage = "ResponseComplete" && ($.responseStatus.code = 401'
+                ' || $.responseStatus.code = 403 && $.user.username = "system:anonymous") }'
             ),
         ),
         threshold=5,  # a kubelet that starts is refused now and then, while its node object is new
@@ -254,6 +277,10 @@ TRIPWIRES: Final = (
                 ' && ($.objectRef.resource = "networkpolicies" || $.objectRef.resource = "validatingadmissionpolic*")'
                 ' && ($.verb = "update" || $.verb = "patch" || $.verb = "delete*") }'
             ),
+            (  # policies only add: a new one lets out what no other does
+                '{ $.kind = "Event" && $.stage = "ResponseComplete" && $.responseStatus.code < 300'
+                ' && $.objectRef.resource = "networkpolicies" && $.verb = "create" }'
+            ),
         ),
     ),
     Tripwire(
@@ -270,7 +297,7 @@ TRIPWIRES: Final = (
         Sensor.DOOR,
         "low",
         "observe",
-        (_door('"allow.*"'),),
+        (_door('"allow.*"', *_SHAPED),),
         per_tenant=True,
         threshold=10,  # agents try hosts that are not allowed; ten in five minutes is a search for one that is
         period_seconds=300,
@@ -310,7 +337,7 @@ TRIPWIRES: Final = (
         Sensor.DOOR,
         "high",
         "observe",
-        (_door('"audit.unavailable"', '"door.failed"', '"door.config"'), '{ $.event = "failure" }'),
+        (_door('"*.unavailable"', '"door.failed"', '"door.config"', '"door.credential"'), '{ $.event = "failure" }'),
         per_tenant=True,
     ),
     Tripwire(

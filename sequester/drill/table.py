@@ -68,6 +68,8 @@ _DOOR_TRIPWIRES: Final = (
     ("inspect.canary", "door-secret"),
     ("inspect.credential", "door-secret"),
     ("response.credential", "door-secret"),
+    ("inspect.unavailable", "door-unrecorded"),
+    ("inspect.", "door-denied"),
     ("budget.", "door-spent"),
 )
 _ANYBODY: Final = "the door records it; no tripwire counts it, since any server may be at fault by itself"

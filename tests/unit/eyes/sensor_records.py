@@ -121,6 +121,12 @@ def trail_by(role: str) -> str:
     return json.dumps({**json.loads(trail()), "userIdentity": who, "sourceIPAddress": "192.0.2.1"})
 
 
+def begun(record: str, uri: str = "") -> str:
+    """The audit event of a long request when its answer has begun."""
+    event = json.loads(record)
+    return json.dumps({**event, "stage": "ResponseStarted", "requestURI": uri or event["requestURI"]})
+
+
 AGENT, SANDBOX = "system:serviceaccount:research-agent:agent", "system:serviceaccount:research-sandbox:sandbox"
 NODE = "system:node:ip-10-42-0-9.ec2.internal"
 
@@ -149,6 +155,10 @@ ATTEMPTS = (
         "packet-left",
     ),
     _one("connection refused by the group", FLOW, flow(action="REJECT", dstaddr="192.0.2.1"), "packet-rejected"),
+    *(
+        _one(f"connection refused, flags {flags}", FLOW, flow(action="REJECT", tcp_flags=flags), "packet-rejected")
+        for flags in ("3", "6", "7", "18", "19", "22", "23")
+    ),
     _one("datagram refused", FLOW, flow(action="REJECT", protocol="17", tcp_flags="0"), "packet-rejected"),
     _one("ping refused", FLOW, flow(action="REJECT", protocol="1", tcp_flags="0"), "packet-rejected"),
     _one(
@@ -158,6 +168,12 @@ ATTEMPTS = (
     _one("tunnel by DNS", RESOLVER, blocked("c2VjcmV0.attacker.example.com."), "name-blocked"),
     _one("data under a name nodes ask for", RESOLVER, blocked("c2VjcmV0.ssm.us-east-1.amazonaws.com."), "name-blocked"),
     _one("the firewall is gone", RESOLVER, resolver("attacker.example.com."), "name-unlisted"),
+    _one(
+        "the firewall only alerts",
+        RESOLVER,
+        resolver("attacker.example.com.", firewall_rule_action="ALERT"),
+        "name-unlisted",
+    ),
     _one("another region's service", RESOLVER, resolver("sqs.eu-west-1.amazonaws.com."), "name-unlisted"),
     _one("denied by a NetworkPolicy", CLUSTER, agent_line("DENY"), "policy-denied"),
     _one("connect", CONTAINERS, _shipped(supervisor("network", syscall="connect")), "network-call-research"),
@@ -192,6 +208,30 @@ ATTEMPTS = (
         audit("alice", "create", "pods", "research-sandbox", 101, subresource="exec"),
         "api-exec-research",
     ),
+    *(
+        _one(
+            f"{subresource} that has begun",
+            CLUSTER,
+            begun(audit("alice", "get", "pods", "research-sandbox", 101, subresource=subresource)),
+            "api-exec-research",
+        )
+        for subresource in ("exec", "portforward", "proxy")
+    ),
+    _one(
+        "proxy to a service",
+        CLUSTER,
+        audit("alice", "get", "services", "research-agent", 200, subresource="proxy"),
+        "api-exec-research",
+    ),
+    _one(
+        "exec by way of the kubelet",
+        CLUSTER,
+        begun(
+            audit("alice", "create", "nodes", None, 101, subresource="proxy"),
+            "/api/v1/nodes/n/proxy/exec/research-sandbox/run-1/sandbox?command=sh",
+        ),
+        "api-exec-research",
+    ),
     _one(
         "debug container",
         CLUSTER,
@@ -211,6 +251,15 @@ ATTEMPTS = (
         "node-refused",
         times=5,
     ),
+    _one(
+        "requests with no identity",
+        CLUSTER,
+        audit("system:anonymous", "list", "pods", None, 403),
+        "node-refused",
+        times=5,
+    ),
+    _one("requests with a bad token", CLUSTER, audit("", "list", "pods", None, 401), "node-refused", times=5),
+    _one("policy added", CLUSTER, audit("alice", "create", "networkpolicies", "other", 201), "policy-changed"),
     _one("policy removed", CLUSTER, audit("alice", "delete", "networkpolicies", "other", 200), "policy-changed"),
     _one(
         "admission policy changed",
@@ -220,6 +269,10 @@ ATTEMPTS = (
     ),
     _one("foreign bucket through our endpoint", TRAIL, trail(), "endpoint-denied"),
     _one("foreign function through our endpoint", TRAIL, trail(source="lambda.amazonaws.com"), "endpoint-denied"),
+    *(
+        _one(f"door: {rule} again and again", DOOR, door(rule), "door-denied-research", times=10)
+        for rule in ("inspect.undecodable", "inspect.limit")
+    ),
     _one("search for an open host", DOOR, door("allow.host"), "door-denied-research", times=10),
     *(
         _one(f"door: {rule}", DOOR, door(rule), "door-probed-research", times=3)
@@ -242,7 +295,7 @@ ATTEMPTS = (
     ),
     *(
         _one(f"door: {rule}", DOOR, door(rule), "door-unrecorded-research")
-        for rule in ("audit.unavailable", "door.failed", "door.config")
+        for rule in (*("audit.unavailable", "inspect.unavailable", "door.failed", "door.config", "door.credential"),)
     ),
     _one(
         "door: unforeseen failure",
@@ -283,6 +336,15 @@ WORKING_HOUR: tuple[tuple[str, str], ...] = (
     (CLUSTER, audit(AGENT, "get", "pods", "research-sandbox", 404)),
     (CLUSTER, audit("system:kube-scheduler", "create", "pods", "research-sandbox", 201, subresource="binding")),
     (CLUSTER, audit("system:kube-controller-manager", "create", "pods", "research-sandbox", 201)),
+    (CLUSTER, begun(audit(AGENT, "watch", "pods", "research-sandbox", 200))),
+    (CLUSTER, begun(audit(AGENT, "create", "pods", "research-sandbox", 101, subresource="attach"))),
+    (CLUSTER, begun(audit("metrics", "get", "nodes", None, 200, subresource="proxy"), "/api/v1/nodes/n/proxy/metrics")),
+    (CLUSTER, audit("system:anonymous", "get", "livez", None, 200)),
+    (CLUSTER, audit("", "get", "nodes", None, 401)),  # a token that has just run out
+    (RESOLVER, resolver("ec2.us-east-1.amazonaws.com.", firewall_rule_action="ALERT")),
+    *((FLOW, flow(action="REJECT", tcp_flags=flags)) for flags in ("0", "1", "5")),
+    (FLOW, " ".join("-" if field != "log-status" else "SKIPDATA" for field in FLOW_FIELDS)),
+    *((DOOR, door("connect.failed")) for _ in range(12)),  # a host that is down
     (CLUSTER, audit("eks:k8s-metrics", "list", "networkpolicies", None, 200)),
     (CLUSTER, "I1123 23:00:00.000000      10 controller.go:131] sync done"),
     (CONTAINERS, _shipped(supervisor("exec", "observed"))),

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 from deployed import NAMES, TENANTS, Deployed, deployed
-from sensor_records import ATTEMPTS, FORGERIES, WORKING_HOUR, Attempt
+from sensor_records import ATTEMPTS, FORGERIES, WORKING_HOUR, Attempt, door
 
 from infra.sensors import Sensor
-from infra.tripwire_table import TRIPWIRES
+from infra.tripwire_table import HOSTS_OWN_FAILURES, TRIPWIRES
 from infra.tripwires import wires
+from lambda_proxy.denial import RULES
 from sequester.eyes import Event, Sample, State, evaluate
 
 
@@ -31,6 +32,12 @@ def test_every_row_with_a_sensor_has_an_attempt() -> None:
     tried = {name for attempt in ATTEMPTS for name in attempt.fires}
     rows = {wire.name("x").removeprefix("x-") for wire in wires(("research",)) if not wire.row.silent_group}
     assert rows <= tried
+
+
+def test_every_denial_of_the_door_counts_somewhere_or_is_named(cloud: Deployed) -> None:
+    filters = cloud.watch.filters[NAMES.door_log_group("research")]
+    uncounted = {rule for rule in RULES if all(each.pattern.match(door(rule)) is None for each in filters)}
+    assert uncounted == HOSTS_OWN_FAILURES
 
 
 def test_a_working_hour_is_silent(cloud: Deployed) -> None:
