@@ -21,7 +21,7 @@ from .credentials import SecretSource
 from .denial import DeniedError
 from .inspection import inspect
 from .parse import Request, join_url, parse_request
-from .respond import MAX_REDIRECTS, Response, exchange, sent_headers
+from .respond import MAX_REDIRECTS, OF_A_PART, Response, exchange, sent_headers
 
 _KEPT_ACROSS_ORIGINS: Final = frozenset({"accept", "accept-language", "user-agent", "content-type", "content-encoding"})
 _OF_THE_BODY: Final = frozenset({"content-type", "content-encoding", "content-language", "content-location"})
@@ -128,7 +128,7 @@ class Door:
             keyring = self.secrets.keyring(configuration)
             owned = keyring.headers.get(request.target.host)
             if owned is not None:
-                headers.pop(owned[0], None)
+                headers = {name: value for name, value in headers.items() if name not in {owned[0], *OF_A_PART}}
             unreadable = inspect(request, headers, keyring.known, self.window)
             if unreadable:
                 self.budget.spend_unreadable(configuration.allowance, unreadable)

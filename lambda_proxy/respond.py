@@ -1,7 +1,8 @@
 """Step 7: one HTTP/1.1 exchange, and how much of its answer comes back.
 
-h11 holds the protocol strictly: conflicting lengths, bare line feeds, folded headers and a body after the end are
-errors. The body is decoded as it arrives, into a bound; its end and its decoding share one deadline.
+h11 holds the protocol, and what it is lenient about is refused here: two framings at once, bare line feeds, folded
+headers, and anything after the end. The body is decoded as it arrives, into a bound;
+its end and its decoding share one deadline.
 """
 
 import re
@@ -21,6 +22,9 @@ MAX_REDIRECTS: Final = 5
 _CHUNK_BYTES: Final = 64 * 1024
 _MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_INFORMATIONAL: Final = 4
+
+OF_A_PART: Final = frozenset({"range", "if-range"})
+"""Ask for a part of a resource: a credential that is echoed could be had in pieces, each too short to be found."""
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -53,6 +57,9 @@ KEPT_RESPONSE_HEADERS: Final = frozenset(
     }
 )
 
+_LENIENT: Final = re.compile(rb"(?<!\r)\n|\n[ \t]")
+"""A line that ends in a bare line feed, and one that is folded."""
+
 _RENDERED: Final = re.compile(r"html|svg|xml", re.IGNORECASE)
 
 
@@ -83,11 +90,10 @@ def exchange(
 
     Raises DeniedError(response.*, connect.failed).
     """
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+    http = _Exchange(connection, deadline)
     try:
-        _send(connection, http, request, headers, deadline)
-        head = _head(connection, http, deadline)
-        return _response(connection, http, head, limit, deadline)
+        http.send(request, headers)
+        return _response(http, http.head(partial="range" in headers), limit)
     except h11.RemoteProtocolError as error:
         raise DeniedError("response.malformed") from error
     except h11.LocalProtocolError as error:
@@ -98,61 +104,85 @@ def exchange(
         raise DeniedError("connect.failed") from error
 
 
-def _send(
-    connection: ssl.SSLSocket,
-    http: h11.Connection,
-    request: Request,
-    headers: Mapping[str, str],
-    deadline: Deadline,
-) -> None:
-    fields = [("host", request.target.authority), ("connection", "close"), ("accept-encoding", "gzip, deflate")]
-    fields += headers.items()
-    if request.body or request.method in {"POST", "PUT", "PATCH"}:
-        fields.append(("content-length", str(len(request.body))))
-    head = http.send(h11.Request(method=request.method, target=request.target.request_target, headers=fields))
-    body = http.send(h11.Data(data=request.body)) if request.body else b""
-    end = http.send(h11.EndOfMessage())
-    connection.settimeout(deadline.left())
-    connection.sendall(b"".join(part for part in (head, body, end) if part))
+class _Exchange:
+    """One request and its answer on a connection: h11's reading, and what it would read leniently refused."""
+
+    def __init__(self, connection: ssl.SSLSocket, deadline: Deadline) -> None:
+        self._connection, self._deadline = connection, deadline
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        self._received = bytearray()
+        self._in_head = True
+
+    def send(self, request: Request, headers: Mapping[str, str]) -> None:
+        fields = [("host", request.target.authority), ("connection", "close"), ("accept-encoding", "gzip, deflate")]
+        fields += headers.items()
+        if request.body or request.method in {"POST", "PUT", "PATCH"}:
+            fields.append(("content-length", str(len(request.body))))
+        target = request.target.request_target
+        head = self._http.send(h11.Request(method=request.method, target=target, headers=fields))
+        body = self._http.send(h11.Data(data=request.body)) if request.body else b""
+        end = self._http.send(h11.EndOfMessage())
+        self._connection.settimeout(self._deadline.left())
+        self._connection.sendall(b"".join(part for part in (head, body, end) if part))
+
+    def head(self, *, partial: bool) -> h11.Response:
+        """The answer's head. `partial`: a part of the resource was asked for; nobody else is sent one."""
+        for _ in range(_MAX_INFORMATIONAL + 1):
+            event = self.receive()
+            if isinstance(event, h11.Response):
+                self._check_head(event, partial=partial)
+                return event
+            if not isinstance(event, h11.InformationalResponse) or event.status_code == 101:
+                break
+        raise DeniedError("response.malformed")
+
+    def _check_head(self, head: h11.Response, *, partial: bool) -> None:
+        """What two readers would read in two ways (RFC 9112 2.2, 5.2, 6.1), and h11 reads in one."""
+        self._in_head = False
+        end = len(self._received) - len(self._http.trailing_data[0])
+        names = {name for name, _ in head.headers}
+        coded = b"transfer-encoding" in names
+        if (
+            _LENIENT.search(self._received, 0, end)
+            or (coded and (b"content-length" in names or head.http_version == b"1.0"))
+            or (head.status_code == 206 and not partial)
+        ):
+            raise DeniedError("response.malformed")
+        self._received.clear()
+
+    def check_end(self) -> None:
+        """Whatever comes behind the answer's end is another answer to somebody."""
+        if self._http.trailing_data[0]:
+            raise DeniedError("response.malformed")
+
+    def receive(self) -> object:
+        """The next event of the answer; the deadline holds for every read, so that a slow drip ends."""
+        while True:
+            event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            self._connection.settimeout(self._deadline.left())
+            try:
+                data = self._connection.recv(_CHUNK_BYTES)
+            except ssl.SSLEOFError:
+                # An end without close_notify: anyone on the way could have cut it. Only framing that needs no end is
+                # whole.
+                raise DeniedError("response.malformed") from None
+            if self._in_head:
+                self._received += data
+            self._http.receive_data(data)
 
 
-def _receive(connection: ssl.SSLSocket, http: h11.Connection, deadline: Deadline) -> object:
-    """The next event of the answer; the deadline holds for every read, so that a slow drip ends."""
-    while True:
-        event = http.next_event()
-        if event is not h11.NEED_DATA:
-            return event
-        connection.settimeout(deadline.left())
-        try:
-            data = connection.recv(_CHUNK_BYTES)
-        except ssl.SSLEOFError:
-            # An end without close_notify: anyone on the way could have cut it. Only framing that needs no end is
-            # whole.
-            raise DeniedError("response.malformed") from None
-        http.receive_data(data)
-
-
-def _head(connection: ssl.SSLSocket, http: h11.Connection, deadline: Deadline) -> h11.Response:
-    for _ in range(_MAX_INFORMATIONAL + 1):
-        event = _receive(connection, http, deadline)
-        if isinstance(event, h11.Response):
-            return event
-        if not isinstance(event, h11.InformationalResponse) or event.status_code == 101:
-            break
-    raise DeniedError("response.malformed")
-
-
-def _response(
-    connection: ssl.SSLSocket, http: h11.Connection, head: h11.Response, limit: int, deadline: Deadline
-) -> Response:
+def _response(http: _Exchange, head: h11.Response, limit: int) -> Response:
     fields = _fields(head)
     decoder = _Decoder(fields.get("content-encoding", ""), limit)
     while not decoder.full:
-        event = _receive(connection, http, deadline)
+        event = http.receive()
         if isinstance(event, h11.Data):
             decoder.feed(bytes(event.data))
         elif isinstance(event, h11.EndOfMessage):
             decoder.end()
+            http.check_end()
             break
         else:
             raise DeniedError("response.malformed")
