@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sequester.render.headers import META_CSP, STYLESHEET
-from sequester.render.sanitize import SHOWN_TYPES
+from sequester.render.sanitize import SHOWN_TYPES, TangledError
 
 _MAX_SHOWN_BYTES: Final = 5 * 1024 * 1024
 """More than this is downloaded, not shown: a page that stalls the reader's browser helps nobody."""
@@ -25,7 +25,10 @@ def _shown(content: bytes, media_type: str) -> str | None:
     if sanitise is None or len(content) > _MAX_SHOWN_BYTES:
         return None
     # Decoded here, once, and always served as UTF-8: no charset of the content's choosing (ISO-2022-JP).
-    return sanitise(content.decode("utf-8", errors="replace"))
+    try:
+        return sanitise(content.decode("utf-8", errors="replace"))
+    except TangledError:
+        return None
 
 
 def _page(sanitised: str) -> str:

@@ -51,6 +51,16 @@ _IMAGE: Final = re.compile(r"data:image/(avif|gif|jpeg|png|svg\+xml|webp);base64
 # nh3 writes attributes in one form only, so this finds every one of its links, and nothing else.
 _LINK: Final = re.compile(r'<a href="([^"]*)">')
 
+# A parser looks through what is open at each tag, and opens again what was left open (b, font, ...) in each paragraph:
+# 50 KB can mean gigabytes. It merges those that are alike to three of a kind, so without attributes they are few.
+_TAG: Final = re.compile(r"</?[A-Za-z]", re.ASCII)
+_REOPENED: Final = re.compile(
+    r"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/])", re.ASCII | re.IGNORECASE
+)
+_MOST_TAGS: Final = 30_000
+_MOST_ELEMENTS: Final = 2_000_000
+_ALIKE: Final = 3 * 13
+
 _markdown: Final = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
@@ -72,10 +82,24 @@ def _clean(markup: str, anchor: str) -> str:
     )
 
 
+class TangledError(ValueError):
+    """Markup that may cost more to read than it is worth."""
+
+
 def from_html(markup: str) -> str:
     """HTML without anything that loads, runs or navigates.
 
-    A link becomes its own address, written out: with a ``href`` one careless click would send what it carries.
+    Raises:
+        TangledError: it has so many tags, or so many that a parser may open again and again, that it could be a bomb.
+    """
+    tags = len(_TAG.findall(markup))
+    if tags > _MOST_TAGS or tags * (_ALIKE + len(_REOPENED.findall(markup))) > _MOST_ELEMENTS:
+        raise TangledError(f"{tags} tags: too many, or too many kinds of them, to be shown")
+    return _without_ways_out(markup)
+
+
+def _without_ways_out(markup: str) -> str:
+    """A link becomes its own address, written out: with a ``href`` one careless click would send what it carries.
     The address moves from ``href`` to ``title`` between two passes: what comes out is what the sanitiser wrote.
     """
     return _clean(_LINK.sub(r'<a title="\1">', _clean(markup, "href")), "title")
@@ -83,7 +107,7 @@ def from_html(markup: str) -> str:
 
 def from_markdown(text: str) -> str:
     """Markdown (CommonMark with tables) as HTML; raw HTML in it is shown as text."""
-    return from_html(_markdown.render(text))
+    return _without_ways_out(_markdown.render(text))  # well nested, and not deep: no bomb
 
 
 def from_text(text: str) -> str:
@@ -93,7 +117,7 @@ def from_text(text: str) -> str:
 def from_svg(drawing: str) -> str:
     """An SVG as an image, because no list of allowed elements makes an inline one safe."""
     data = base64.b64encode(drawing.encode()).decode()
-    return from_html(f'<img alt="drawing" src="data:image/svg+xml;base64,{data}">')
+    return _without_ways_out(f'<img alt="drawing" src="data:image/svg+xml;base64,{data}">')
 
 
 SHOWN_TYPES: Final[Mapping[str, Callable[[str], str]]] = {
