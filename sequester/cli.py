@@ -1,5 +1,6 @@
 """The `sequester` command: each subcommand says what it shows and ends with an exit code that a script can use."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -135,6 +136,21 @@ def door_zip(
     typer.echo(f"{target}: {target.stat().st_size / 1024 / 1024:.1f} MiB, sha256 {digest}")
 
 
+def _source(file: Path) -> str:
+    """Python source as Python reads it: by its coding cookie or mark, else UTF-8."""
+    import tokenize
+
+    try:
+        raw = file.read_bytes()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+        return raw.decode(encoding)
+    except OSError as error:
+        typer.echo(f"{file}: {error.strerror}: name a file that you may read", err=True)
+    except (SyntaxError, UnicodeError, LookupError) as error:
+        typer.echo(f"{file}: no Python source ({error}): give UTF-8, or name its coding as Python wants it", err=True)
+    raise typer.Exit(2)
+
+
 @app.command()
 def run(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Python source, run without any network")],
@@ -157,14 +173,14 @@ def run(
     notes = Console(stderr=True)
     try:
         given = ... if data is None else json.loads(data)
-    except ValueError as error:
-        notes.print(f"--data: {data!r} is not JSON ({error}): write it as '{{\"xs\": [1, 2]}}'", markup=False)
+    except (ValueError, RecursionError) as error:
+        notes.print(f"--data: {str(data)[:80]!r} is not JSON ({error}): write it as '{{\"xs\": [1, 2]}}'", markup=False)
         raise typer.Exit(2) from None
     failure: SandboxError | None = None
     try:
         with IsolatedExecutor.local() as executor:
             result = executor.run_untrusted_code(
-                file.read_text(), given, timeout=timeout, memory=memory, profile="strict" if strict else "default"
+                _source(file), given, timeout=timeout, memory=memory, profile="strict" if strict else "default"
             )
     except RunFailed as error:
         result, failure = error.result, error

@@ -6,16 +6,23 @@
 
 import base64
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import InvocationRequestTypeDef, InvocationResponseTypeDef
 
 DEFAULT_MAX_SIZE_BYTES: Final = 1_000_000
+_T = TypeVar("_T")
 _CLIENT_CONTEXT: Final = {"custom": {"caller": "sequester"}}
 """Lambda hands a client context to synchronous invocations only: the door answers no others."""
+
+
+_ANSWERED_WITHIN_SECONDS: Final = 60
+_THROTTLED_PAUSES_SECONDS: Final = (0.1, 0.3, 1.0)
 
 
 class DoorError(RuntimeError):
@@ -75,6 +82,8 @@ class Door:
         request_id: str = "",
     ) -> Fetched:
         """Ask for `url`; of the body at most `max_size` bytes come back. Raises FetchDeniedError, DoorError."""
+        if not isinstance(cast("object", body), bytes | bytearray | memoryview):
+            raise TypeError(f"body={body!r}: give bytes, such as text.encode()")
         request = {
             "method": method,
             "url": url,
@@ -85,9 +94,12 @@ class Door:
         }
         raw = self._invoke(json.dumps(request).encode(), json.dumps(_CLIENT_CONTEXT).encode())
         try:
-            return _read(cast("Mapping[str, object]", json.loads(raw)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            fetched = _read(_mapping(json.loads(raw)))
+        except (ValueError, KeyError, RecursionError) as error:
             raise DoorError("the door gave an answer that is none: is the function a door of this version?") from error
+        if len(fetched.body) > max_size:
+            raise DoorError(f"the door gave {len(fetched.body)} bytes where {max_size} were asked for: is it a door?")
+        return fetched
 
     def fetch_external_data(self, url: str, max_size: int = DEFAULT_MAX_SIZE_BYTES) -> bytes:
         """The body of `url`, at most `max_size` bytes of it. Raises FetchDeniedError, DoorError."""
@@ -95,23 +107,48 @@ class Door:
 
 
 def _read(answer: Mapping[str, object]) -> Fetched:
-    denied = answer.get("denied")
-    if denied is not None:
-        denial = cast("Mapping[str, str]", denied)
+    """What lambda_proxy/schema.json describes; ValueError or KeyError for anything else, never a guess."""
+    if "denied" in answer:
+        denial = _mapping(answer["denied"])
         record = _recorded(answer["audit"]) if answer["audit"] is not None else None
-        raise FetchDeniedError(denial["rule"], denial["reason"], record)
+        raise FetchDeniedError(_typed(denial["rule"], str), _typed(denial["reason"], str), record)
     return Fetched(
-        status=int(cast("int", answer["status"])),
-        headers=cast("Mapping[str, str]", answer["headers"]),
-        body=base64.b64decode(cast("str", answer["body_b64"]), validate=True),
-        truncated=bool(answer["truncated"]),
+        status=_typed(answer["status"], int),
+        headers={name: _typed(value, str) for name, value in _mapping(answer["headers"]).items()},
+        body=base64.b64decode(_typed(answer["body_b64"], str), validate=True),
+        truncated=_typed(answer["truncated"], bool),
         record=_recorded(answer["audit"]),
     )
 
 
 def _recorded(audit: object) -> Recorded:
-    found = cast("Mapping[str, object]", audit)
-    return Recorded(int(cast("int", found["seq"])), str(found["hash"]))
+    found = _mapping(audit)
+    return Recorded(_typed(found["seq"], int), _typed(found["hash"], str))
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", _typed(value, dict))
+
+
+def _typed(value: object, kind: type[_T]) -> _T:
+    if type(value) is not kind:  # a bool is an int to isinstance
+        raise ValueError(f"{type(value).__name__} where {kind.__name__} was to be")
+    return value
+
+
+def _unless_throttled(ask: "Callable[[], InvocationResponseTypeDef]") -> "InvocationResponseTypeDef":
+    """Ask again only while the function was not started at all: who does not hear an answer cannot know whether the
+    request was sent, and would send it twice."""
+    from botocore.exceptions import ClientError
+
+    for pause_seconds in _THROTTLED_PAUSES_SECONDS:
+        try:
+            return ask()
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in {"TooManyRequestsException", "ThrottlingException"}:
+                raise
+        time.sleep(pause_seconds)
+    return ask()
 
 
 def _by_lambda(function: str, qualifier: str) -> Invoke:
@@ -121,17 +158,20 @@ def _by_lambda(function: str, qualifier: str) -> Invoke:
 
     def invoke(payload: bytes, client_context: bytes) -> bytes:
         import boto3
+        from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
         if not made:
-            made.append(boto3.client("lambda"))  # pyright: ignore[reportUnknownMemberType]
+            config = Config(retries={"total_max_attempts": 1}, read_timeout=_ANSWERED_WITHIN_SECONDS)
+            made.append(boto3.client("lambda", config=config))  # pyright: ignore[reportUnknownMemberType]
+        asking: InvocationRequestTypeDef = {
+            "FunctionName": function,
+            "Qualifier": qualifier,
+            "ClientContext": base64.b64encode(client_context).decode(),
+            "Payload": payload,
+        }
         try:
-            answer = made[0].invoke(
-                FunctionName=function,
-                Qualifier=qualifier,
-                ClientContext=base64.b64encode(client_context).decode(),
-                Payload=payload,
-            )
+            answer = _unless_throttled(lambda: made[0].invoke(**asking))
             raw = answer["Payload"].read()
         except (BotoCoreError, ClientError) as error:
             raise DoorError(f"{function}: the door cannot be invoked: {error}") from error
