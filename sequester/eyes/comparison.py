@@ -1,5 +1,6 @@
 """One comparison of a filter pattern: a field's value against text with wildcards, a number or a regular expression."""
 
+import math
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -56,7 +57,12 @@ class Comparison:
 def _number(found: Json) -> float | None:
     if isinstance(found, str):
         return float(found) if _NUMBER.fullmatch(found) else None
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    try:
+        return float(found)
+    except OverflowError:  # JSON knows no largest number
+        return math.inf if found > 0 else -math.inf
 
 
 def compare(found: Json, wanted: Comparison) -> bool:

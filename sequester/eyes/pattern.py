@@ -30,6 +30,7 @@ _TOKEN = re.compile(
 )
 _STEP = re.compile(r"""\.?\[(?:(\d+)|'([^']+)'|"([^"]+)")\]|\.([\w-]+)""")
 _FIELD = re.compile(r'"((?:[^"\\]|\\.)*)"|\[([^\]]*)\]|(\S+)')
+_COMMA = re.compile(r""",(?=(?:[^"]*"[^"]*")*[^"]*\Z)""")  # outside of quotes
 _TERM = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)*)"|(%[^%]+%)|(\S+))')
 
 Record = dict[str, Json]
@@ -161,7 +162,7 @@ class _JsonPattern:
     def match(self, message: str) -> Record | None:
         try:
             record: Json = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):  # what is written may be an attacker's
             return None
         return record if isinstance(record, dict) and self.condition.holds(record) else None
 
@@ -209,7 +210,7 @@ class _TermsPattern:
 
 
 def _fields(text: str) -> _DelimitedPattern:
-    parts = [part.strip() for part in text.split(",")]
+    parts = [part.strip() for part in _COMMA.split(text)]
     if parts.count("...") > 1 or not all(parts):
         raise PatternError(f"[{text}]: a field is empty, or there is more than one ellipsis")
     sides: list[list[_Field]] = [[]]

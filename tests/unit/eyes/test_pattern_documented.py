@@ -119,6 +119,7 @@ ACCESS = [
         ("[ip, ..., bytes = 700]", [3]),
         ("[ip, ...]", [0, 1, 2, 3]),
         ("[ip, server]", []),
+        ('[ip, ..., request = "GET /index.html HTTP/1.0", (status_code = "40,4" || status_code = 404), bytes]', [0]),
     ],
 )
 def test_space_delimited(pattern: str, lines: list[int]) -> None:
@@ -154,6 +155,21 @@ def test_what_a_match_offers_to_a_metric() -> None:
 def test_what_cloudwatch_refuses_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
         FilterPattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "record", "matches"),
+    [
+        ("{ $.a > 1 }", '{"a": 1' + "0" * 400 + "}", True),
+        ("{ $.a < 1 }", '{"a": -1' + "0" * 400 + "}", True),
+        ("{ $.a = 1 }", '{"a": 1e400}', False),
+        ("{ $.b NOT EXISTS }", '{"a": ' + "[" * 200_000 + "]" * 200_000 + "}", False),
+        ("{ $.b NOT EXISTS }", '{"a": 1' + "0" * 5000 + "}", False),
+    ],
+    ids=["large", "far below", "infinite", "deep", "long"],
+)
+def test_what_an_attacker_may_write_stops_nothing(pattern: str, record: str, matches: bool) -> None:
+    assert (FilterPattern(pattern).match(record) is not None) is matches
 
 
 @pytest.mark.parametrize("message", ["", "not json", "[1]", "null", '{"a": {"b": 1}}', '{"a": [1]}', '{"a": true}'])
