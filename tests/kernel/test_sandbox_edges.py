@@ -167,15 +167,15 @@ def test_a_run_whose_supervisor_stands_still_timed_out(
     def stop() -> None:
         while not started:
             time.sleep(0.01)
-        time.sleep(0.3)
         outer = started[0].pid
-        inner = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0]
-        os.kill(int(inner), signal.SIGSTOP)
+        while not (inner := Path(f"/proc/{outer}/task/{outer}/children").read_text().split()):
+            time.sleep(0.01)
+        os.kill(int(inner[0]), signal.SIGSTOP)
 
     stopping = threading.Thread(target=stop)
     stopping.start()
-    with pytest.raises(TimedOut, match="1 s"):
-        executor.run_untrusted_code("import time; time.sleep(60)", timeout=1)
+    with pytest.raises(TimedOut, match="3 s"):
+        executor.run_untrusted_code("import time; time.sleep(60)", timeout=3)
     stopping.join()
 
 
@@ -267,3 +267,74 @@ def test_a_bind_does_not_cover_what_is_the_sandbox_s_own(path: str) -> None:
 def test_an_interpreter_that_is_none_is_said_so(program: str) -> None:
     with pytest.raises(SandboxUnavailable, match="is no Python"):
         IsolatedExecutor.local(interpreter=program)
+
+
+TARGETS = """
+import ctypes, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sockaddrs = [struct.pack("=H", 2) + struct.pack(">H", 1000 + n) + bytes([192, 0, 2, n]) + bytes(8) for n in (1, 2, 3)]
+names = [ctypes.create_string_buffer(sockaddr, 16) for sockaddr in sockaddrs]
+headers = b"".join(struct.pack("=QIIQQQQQQ", ctypes.addressof(n), 16, 0, 0, 0, 0, 0, 0, 0) for n in names)
+libc.sendmmsg(udp.fileno(), headers, 3, 0)
+libc.sendmmsg(udp.fileno(), headers, 2**31, 0)
+libc.sendmmsg(udp.fileno(), ctypes.c_void_p(8), 3, 0)
+"""
+
+
+def test_every_address_of_a_call_is_in_the_events(executor: IsolatedExecutor) -> None:
+    attempts = executor.run_untrusted_code(TARGETS).attempts
+    sent = [attempt.target for attempt in attempts if attempt.syscall == "sendmmsg"]
+    assert sent[:3] == ["192.0.2.1:1001", "192.0.2.2:1002", "192.0.2.3:1003"]
+    assert len(sent) > 3, "the call with a count beyond all sense and that with no memory are seen too"
+
+
+ADDRESSES = {
+    "::ffff:192.0.2.1": "('::ffff:192.0.2.1', 443, 0, 0)",
+    "fe80::1%3": "('fe80::1', 443, 0, 3)",
+    "2001:db8::1": "('2001:db8::1', 443, 0, 0)",
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("call", ["connect", "bind"])
+def test_addresses_are_written_whole(executor: IsolatedExecutor, address: str, call: str) -> None:
+    code = f"""
+import socket
+try: socket.socket(socket.AF_INET6).{call}({ADDRESSES[address]})
+except PermissionError: result = "refused"
+"""
+    ran = executor.run_untrusted_code(code)
+    (attempt,) = [attempt for attempt in ran.attempts if attempt.syscall == call]
+    assert (ran.value, attempt.address, attempt.port, attempt.family) == ("refused", address, 443, "AF_INET6")
+
+
+def test_an_abstract_name_is_written_to_its_end(executor: IsolatedExecutor) -> None:
+    code = """
+import socket
+one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+try: one.sendto(b"x", b"\\0first\\0second")
+except PermissionError: result = "refused"
+"""
+    ran = executor.run_untrusted_code(code)
+    (attempt,) = [attempt for attempt in ran.attempts if attempt.syscall == "sendto"]
+    assert (ran.value, attempt.address) == ("refused", "@first@second")
+
+
+SHORT = """
+import ctypes, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+tcp = socket.socket()
+whole = struct.pack("=H", 2) + struct.pack(">H", 443) + bytes([192, 0, 2, 7]) + bytes(8)
+result = []
+for length in (0, 1, 2, 4, 7, 8, 16, 128, 2**31 - 1, -1, -2**31):
+    result.append([libc.connect(tcp.fileno(), whole, length), ctypes.get_errno()])
+"""
+
+
+def test_lengths_that_fit_no_address_are_refused_and_seen(executor: IsolatedExecutor) -> None:
+    ran = executor.run_untrusted_code(SHORT)
+    assert ran.value == [[-1, 1]] * 11
+    seen = [attempt for attempt in ran.attempts if attempt.syscall == "connect" and not attempt.noise]
+    assert sum(attempt.count for attempt in seen) == 11
+    assert sum(attempt.count for attempt in seen if attempt.target == "192.0.2.7:443") == 4

@@ -8,6 +8,7 @@ import _socket
 import errno
 import os
 import struct
+import sys
 from _collections_abc import Callable
 from fcntl import ioctl
 
@@ -24,6 +25,9 @@ _CONTINUE = 1
 REFUSED = -errno.EPERM
 MAX_SOCKADDR_BYTES, MAX_PAYLOAD_BYTES, MAX_PATH_BYTES = 128, 512, 4096
 DNS_PORT = 53
+MAX_MESSAGES = 16
+"""Of one sendmmsg; the kernel takes 1024, and each is read from the caller's memory."""
+_MMSGHDR_BYTES = 64
 
 FAMILIES = {
     number: name
@@ -67,6 +71,8 @@ class Notification:
     def __init__(self, raw: bytes) -> None:
         self.id, self.pid, _, self.number, self.arch, _, *arguments = _NOTIFICATION.unpack(raw)
         self.arguments: list[int] = arguments
+        self.more: list[Fields] = []
+        """Of a call that names several addresses: what the event says otherwise for each further one."""
 
     def int_argument(self, index: int) -> int:
         """The argument as the kernel's int."""
@@ -144,6 +150,7 @@ def judge(listener: int, caught: Notification, request: Request) -> tuple[Fields
     still_there = _valid(listener, caught)
     if not still_there:
         event.update(address=None, port=None, name=None)
+        caught.more.clear()
     return event, REFUSED, False
 
 
@@ -189,9 +196,23 @@ def _sendto(caught: Notification, event: Fields) -> None:
         event["name"] = _dns_name(caught.read(caught.arguments[1], _length(caught, 2)))
 
 
+def _messages(caught: Notification, event: Fields) -> None:
+    """sendmmsg: the first in the event, others beside it."""
+    at = caught.arguments[1]
+    _message_at(caught, event, at)
+    for index in range(1, min(caught.arguments[2] & 0xFFFFFFFF, MAX_MESSAGES)):
+        more: Fields = {}
+        _message_at(caught, more, at + index * _MMSGHDR_BYTES)
+        caught.more.append(more)
+
+
 def _message(caught: Notification, event: Fields) -> None:
-    """sendmsg and the first of sendmmsg: struct msghdr begins with name, its length, iovec, their count."""
-    header = caught.read(caught.arguments[1], 32)
+    _message_at(caught, event, caught.arguments[1])
+
+
+def _message_at(caught: Notification, event: Fields, at: int) -> None:
+    """struct msghdr begins with name, its length, iovec, their count."""
+    header = caught.read(at, 32)
     if not header or len(header) < 32:
         return
     name, length, vector, count = struct.unpack("=QIxxxxQQ", header)
@@ -219,7 +240,7 @@ _NETWORK: dict[str, Reader] = {
     "bind": _address_at(1, 2),
     "sendto": _sendto,
     "sendmsg": _message,
-    "sendmmsg": _message,
+    "sendmmsg": _messages,
     "setsockopt": _option,
 }
 
@@ -236,9 +257,13 @@ def _put_address(event: Fields, raw: bytes | None) -> None:
     elif family == _socket.AF_INET6 and len(raw) >= 24:
         event["port"] = int.from_bytes(raw[2:4], "big")
         event["address"] = _ip(family, raw[8:24])
+        scope = int.from_bytes(raw[24:28], sys.byteorder)
+        if scope and event["address"]:
+            event["address"] = f"{event['address']}%{scope}"
     elif family == _socket.AF_UNIX:
         path = raw[2:]
-        event["address"] = "@" + _text(path[1:]) if path[:1] == b"\0" else _text(path)
+        # An abstract name may hold null characters anywhere: each is an @, as ss(8) writes it.
+        event["address"] = _text(path.replace(b"\0", b"@")) if path[:1] == b"\0" else _text(path)
     else:
         event["detail"] = f"sockaddr={raw[:32].hex()}"
 

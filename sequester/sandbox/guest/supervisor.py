@@ -165,7 +165,8 @@ class Supervisor:
                 event, error, proceed = notify.judge(self.listener, caught, self.request)
                 notify.answer(self.listener, caught, error, proceed=proceed)
                 if event is not None:
-                    self.log.record(event)
+                    for fields in (event, *({**event, **more} for more in caught.more)):
+                        self.log.record(fields)
             if not readable(self.listener):
                 return
 
