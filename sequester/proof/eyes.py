@@ -14,8 +14,8 @@ from sequester.proof.certificate import Obligation
 from sequester.proof.decide import Finding, Findings
 from sequester.proof.export import sandbox_namespaces
 from sequester.proof.iam.condition import Truth, Value
-from sequester.proof.iam.document import statements
-from sequester.proof.iam.request import Region, allowed, covers
+from sequester.proof.iam.document import Statement, statements
+from sequester.proof.iam.request import Region, allowed, covers, reaches
 from sequester.proof.model import Alarm, MetricFilter, Model, Sensor
 from sequester.proof.records import NETWORK_EVENTS, Sighting, sightings
 from sequester.proof.selector import Selector
@@ -36,6 +36,8 @@ _MOST_DATAPOINTS = 3
 _COUNTS_UP = frozenset({"GreaterThanOrEqualToThreshold", "GreaterThanThreshold"})
 _SUMS = frozenset({"Sum", "SampleCount"})
 _TELLS = "cloudwatch.amazonaws.com"
+_WRITES_AS = {"flow log": "vpc-flow-logs.amazonaws.com", "CloudTrail VPCE": "cloudtrail.amazonaws.com"}
+_LONGEST_SILENCE_SECONDS = 3600
 _ASSUMED = (
     "sensors write records of the documented form; what ships the containers' lines to their log group runs",
     "no sensor sees a node's requests to its own metadata service: flow logs leave them out",
@@ -151,6 +153,13 @@ def _lost(model: Model, sensor: Sensor) -> Finding | None:
         writer = model.identities.get(sensor.role)
         if writer is None:
             return f"{sensor.name} writes with {sensor.role}, which is not in the facts"
+        service = _WRITES_AS.get(sensor.kind, "")
+        trusted = statements(writer.trust, writer.name) if writer.trust else ()
+        if not any(s.allow and {f"Service:{service}", "*"} & {*(s.principals or ())} for s in trusted):
+            how = f"does not trust {service}"
+            return Witness(
+                f"{sensor.name} cannot write", (Hop(writer.name, how),), f"let {service} assume {writer.name}"
+            )
         document = [s for name, raw in writer.policies for s in statements(raw, name)]
         region = Region(
             "logs:PutLogEvents", f"arn:aws:logs:{model.region}:{model.account}:log-group:{sensor.sink}*", {}
@@ -163,6 +172,8 @@ def _lost(model: Model, sensor: Sensor) -> Finding | None:
 
 def _key_lets(model: Model, key: str, service: str) -> bool:
     """Whether a key's policy lets a service use it; a key whose policy is not in the facts is taken to."""
+    if key in model.watch.disabled_keys:
+        return False
     policies = [p for p in model.resource_policies if p.resource == key]
     return not policies or any(
         s.allow and any(p.startswith(f"Service:{service}") for p in s.principals or ())
@@ -193,7 +204,7 @@ def _pattern(text: str) -> FilterPattern:
 def _counts(one: MetricFilter, message: str) -> bool:
     try:
         found = _pattern(one.pattern).match(message) is not None
-        return found and (one.value.startswith("$") or float(one.value) >= 1)
+        return found and float(one.value) >= 1  # a field's value may be less, or no number: that is told of nobody
     except (PatternError, ValueError):
         return False
 
@@ -216,6 +227,8 @@ def _mute(model: Model, alarm: Alarm, most: int, counting: list[MetricFilter]) -
         return f"looks at {alarm.datapoints} periods of {alarm.period} s"
     if {name for name, _ in alarm.dimensions} != {d for f in counting for d in f.dimensions}:
         return "looks at other dimensions"
+    if alarm.unit and alarm.unit not in {f.unit for f in counting}:
+        return f"looks at records in {alarm.unit} only"
     return ""
 
 
@@ -264,7 +277,8 @@ def _silence(model: Model, sensor: Sensor) -> Finding:
     for alarm in model.watch.alarms:
         if metric in alarm.metrics and ("LogGroupName", sensor.sink) in alarm.dimensions:
             told = alarm.enabled and any(a in model.watch.topics or _ours_elsewhere(model, a) for a in alarm.actions)
-            if told and alarm.comparison.startswith("LessThan") and alarm.missing == "breaching":
+            soon = alarm.period * alarm.datapoints <= _LONGEST_SILENCE_SECONDS
+            if told and soon and alarm.comparison.startswith("LessThan") and alarm.missing == "breaching":
                 return Obligation(f"{sensor.name}: it stops", f"{alarm.name} tells")
     return _unanswered(sensor, "it stops", f"no alarm tells when {sensor.sink} gets no records")
 
@@ -276,14 +290,24 @@ def _topics(model: Model) -> Iterator[Finding]:
         if arn not in used:
             continue
         own = [s for p in model.resource_policies if p.resource == arn for s in statements(p.document, p.name)]
-        publish = Region("sns:Publish", arn, {"aws:securetransport": Value("true")})
-        denied = any(not s.allow and covers(s, publish) is Truth.TRUE for s in own)
-        lets = not denied and (not own or any(s.allow and f"Service:{_TELLS}" in (s.principals or ()) for s in own))
+        lets = all(_publishes(model, alarm, arn, own) for alarm in model.watch.alarms if arn in alarm.actions)
         if not lets or (key and not _key_lets(model, key, _TELLS)):
             how = "its policy does not let CloudWatch publish" if not lets else f"its key {key} does not let CloudWatch"
             yield Witness(f"no alarm reaches {arn}", (Hop(arn, how),), f"let {_TELLS} use {arn} and its key")
         else:
             yield Obligation(arn, "CloudWatch may publish to it")
+
+
+def _publishes(model: Model, alarm: Alarm, topic: str, own: list[Statement]) -> bool:
+    """Whether a topic's policy lets CloudWatch publish for this alarm; a topic without one is its owner's alone."""
+    said = {"aws:securetransport": "true", "aws:sourceaccount": model.account, "aws:sourcearn": alarm.arn}
+    publish = Region("sns:Publish", topic, {key: Value(text) for key, text in said.items()})
+    if any(not s.allow and covers(s, publish) is Truth.TRUE for s in own):
+        return False
+    return not own or any(
+        s.allow and f"Service:{_TELLS}" in (s.principals or ()) and reaches(s, publish)[0] is not Truth.FALSE
+        for s in own
+    )
 
 
 def _unanswered(sensor: Sensor, what: str, how: str) -> Witness:

@@ -21,7 +21,7 @@ def shippers(stack: Stack, manifests: Sequence[Mapping[str, object]]) -> Iterato
             continue
         group = _log_group(one, pod, manifests)
         missed = sorted(taint for taint in _taints(stack) if not _tolerates(pod, taint, name))
-        gap = "it is not on nodes with the taint " + ", ".join(missed) if missed else ""
+        gap = "it is not on nodes with the taint " + ", ".join(missed) if missed else _kept_off(stack, pod, name)
         if not group:
             gap = "its configuration names no log group"
         yield Sensor(name, "seccomp event", "", group, not gap, gap)
@@ -58,6 +58,19 @@ def _taints(stack: Stack) -> set[str]:
         for taint in items(one.get("taints"), one.name)
         if mapping(taint, one.name).get("effect") != "PREFER_NO_SCHEDULE"
     }
+
+
+def _kept_off(stack: Stack, pod: Mapping[str, object], where: str) -> str:
+    """Why it does not run on the nodes of each group; the empty text if it does."""
+    wanted = mapping(pod.get("nodeSelector"), where)
+    for group in stack.of("eks/nodeGroup:NodeGroup"):
+        labels = {"kubernetes.io/os": "linux", **mapping(group.get("labels"), group.name)}
+        strange = sorted(f"{key}: {value}" for key, value in wanted.items() if labels.get(key) != value)
+        if strange:
+            return f"its nodeSelector {', '.join(strange)} keeps it off {group.name}"
+    affinity = mapping(mapping(pod.get("affinity"), where).get("nodeAffinity"), where)
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    return "it asks for nodes by affinity, which is not modelled" if required else ""
 
 
 def _tolerates(pod: Mapping[str, object], taint: str, where: str) -> bool:

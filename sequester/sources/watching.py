@@ -8,6 +8,9 @@ from sequester.sources.cluster import addon_settings
 from sequester.sources.resource import Resource, Stack, block
 from sequester.sources.shipping import shippers
 
+# What AWS takes where nothing is said, and what still lets an alarm tell of an attempt within its few minutes.
+_AGGREGATES_SECONDS, _MOST_SECONDS = 600, 60
+
 
 def watch(stack: Stack, manifests: Sequence[Mapping[str, object]] = ()) -> Watch:
     sensors = (*_flow_logs(stack), *_resolver_logs(stack), *_clusters(stack), *_trails(stack))
@@ -18,12 +21,15 @@ def watch(stack: Stack, manifests: Sequence[Mapping[str, object]] = ()) -> Watch
         for one in stack.of("cloudwatch/logGroup:LogGroup")
     }
     topics = {(one.maybe("arn") or one.id): one.maybe("kmsMasterKeyId") for one in stack.of("sns/topic:Topic")}
-    alarms = tuple(_alarm(one) for one in stack.of("cloudwatch/metricAlarm:MetricAlarm"))
+    alarms = tuple(_alarm(stack, one) for one in stack.of("cloudwatch/metricAlarm:MetricAlarm"))
     told = tuple(
         Subscription(one.maybe("topic"), one.maybe("protocol"), one.maybe("endpoint"), bool(one.get("filterPolicy")))
         for one in stack.of("sns/topicSubscription:TopicSubscription")
     )
-    return Watch(sensors, tuple(_filters(stack)), alarms, groups, topics, told, tuple(shippers(stack, manifests)))
+    keys = frozenset(
+        one.maybe("arn") or one.id for one in stack.of("kms/key:Key") if not one.flag("isEnabled", default=True)
+    )
+    return Watch(sensors, tuple(_filters(stack)), alarms, groups, topics, told, tuple(shippers(stack, manifests)), keys)
 
 
 def _group_name(arn: str) -> str:
@@ -36,11 +42,11 @@ def _flow_logs(stack: Stack) -> Iterator[Sensor]:
         counted = one.maybe("logDestinationType") in ("", "cloud-watch-logs")
         gap = "" if whole else f"trafficType {one.maybe('trafficType')}, or not on the whole VPC"
         gap = gap or ("" if counted else f"goes to {one.maybe('logDestinationType')}, where no filter counts")
+        slow = number(one.get("maxAggregationInterval") or _AGGREGATES_SECONDS, one.name) > _MOST_SECONDS
+        gap = gap or (f"gathers records for more than {_MOST_SECONDS} s before it tells of any" if slow else "")
         sink = _group_name(one.maybe("logDestination")) or one.maybe("logGroupName")
         fields = tuple(f.strip("${}") for f in one.maybe("logFormat").split())
-        yield Sensor(
-            one.name, "flow log", one.maybe("vpcId"), sink, whole and counted, gap, fields, one.maybe("iamRoleArn")
-        )
+        yield Sensor(one.name, "flow log", one.maybe("vpcId"), sink, not gap, gap, fields, one.maybe("iamRoleArn"))
 
 
 def _resolver_logs(stack: Stack) -> Iterator[Sensor]:
@@ -102,13 +108,16 @@ def _filters(stack: Stack) -> Iterator[MetricFilter]:
         metric = (str(to.get("namespace")), str(to.get("name")))
         dimensions = tuple(sorted(mapping(to.get("dimensions"), one.name)))
         value = str(to.get("value", "1"))
-        yield MetricFilter(one.name, one.maybe("logGroupName"), one.maybe("pattern"), metric, value, dimensions)
+        unit = str(to.get("unit") or "None")
+        yield MetricFilter(one.name, one.maybe("logGroupName"), one.maybe("pattern"), metric, value, dimensions, unit)
 
 
-def _alarm(one: Resource) -> Alarm:
+def _alarm(stack: Stack, one: Resource) -> Alarm:
     queries = [mapping(q, one.name) for q in items(one.get("metricQueries"), one.name)]
     metrics = [(one.maybe("namespace"), one.maybe("metricName"))]
-    metrics += [_metric(mapping(q.get("metric"), one.name)) for q in queries if q.get("metric")]
+    # An expression may make anything of its metrics: an alarm looks at what is returned.
+    returned = [q for q in queries if len(queries) == 1 or str(q.get("returnData")).lower() == "true"]
+    metrics += [_metric(mapping(q.get("metric"), one.name)) for q in returned if q.get("metric")]
     threshold = one.get("threshold")
     periods = _whole(one, "evaluationPeriods", 1)
     return Alarm(
@@ -124,6 +133,8 @@ def _alarm(one: Resource) -> Alarm:
         _whole(one, "datapointsToAlarm", periods),
         one.maybe("treatMissingData"),
         tuple(sorted((k, str(v)) for k, v in mapping(one.get("dimensions"), one.name).items())),
+        one.maybe("unit"),
+        f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{one.maybe('name') or one.name}",
     )
 
 

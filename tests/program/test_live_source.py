@@ -219,7 +219,7 @@ def a_flow_log_that_is_gone(a: Account) -> Undo:
             ResourceType="VPC", ResourceIds=[gone["ResourceId"]], TrafficType="ALL",
             LogGroupName=gone["LogDestination"].partition(":log-group:")[2],
             DeliverLogsPermissionArn=gone["DeliverLogsPermissionArn"],
-            LogFormat=gone["LogFormat"],
+            LogFormat=gone["LogFormat"], MaxAggregationInterval=gone["MaxAggregationInterval"],
         )  # fmt: skip
         assert not made["Unsuccessful"]
 

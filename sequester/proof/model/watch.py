@@ -31,6 +31,7 @@ class MetricFilter:
     """(namespace, metric name)."""
     value: str = "1"
     dimensions: tuple[str, ...] = ()
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ class Alarm:
     datapoints: int = 1
     missing: str = ""
     dimensions: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+    """The only unit of records that it looks at; the empty text for any."""
+    arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +88,5 @@ class Watch:
     subscriptions: tuple[Subscription, ...] = ()
     shippers: tuple[Sensor, ...] = ()
     """What brings the containers' lines off the nodes."""
+    disabled_keys: frozenset[str] = frozenset()
+    """ARNs of keys that nobody can use, whatever their policies say."""

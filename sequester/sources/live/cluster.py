@@ -74,6 +74,8 @@ def _nodes(reader: Reader, raw: Raw, cluster: str) -> Iterator[Resource]:
         "nodeRoleArn": raw.get("nodeRole") or "",
         "subnetIds": raw.get("subnets", []),
         "launchTemplate": reference,
+        "labels": part(raw, "labels"),
+        "taints": parts(raw, "taints"),
     }
     kind = "aws:eks/nodeGroup:NodeGroup"
     yield Resource(kind, raw["nodegroupName"], f"{cluster}:{raw['nodegroupName']}", properties)

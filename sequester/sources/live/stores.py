@@ -77,11 +77,13 @@ def _bucket(reader: Reader, raw: Raw) -> Iterator[Resource]:
 def _key(reader: Reader, raw: Raw) -> Iterator[Resource]:
     """Keys that AWS manages have policies that AWS wrote, for the services that own them."""
     known = part(reader.one("kms.describe_key", KeyId=raw["KeyId"]), "KeyMetadata")
-    if known.get("KeyManager") != "AWS" and known.get("KeyState") != "PendingDeletion":
-        yield from _policy(
-            "aws:kms/key:Key", raw["KeyArn"],
-            lambda: reader.one("kms.get_key_policy", KeyId=raw["KeyId"], PolicyName="default").get("Policy"),
-        )  # fmt: skip
+    if known.get("KeyManager") == "AWS":
+        return
+    gone = known.get("KeyState") == "PendingDeletion"
+    policy = {} if gone else reader.one("kms.get_key_policy", KeyId=raw["KeyId"], PolicyName="default")
+    usable = not gone and known.get("KeyState") != "Disabled"
+    stated = {"arn": raw["KeyArn"], "policy": policy.get("Policy") or "", "isEnabled": usable}
+    yield Resource("aws:kms/key:Key", str(raw["KeyArn"]).rpartition(":")[2], raw["KeyArn"], stated)
 
 
 def _topic(reader: Reader, raw: Raw) -> Iterator[Resource]:

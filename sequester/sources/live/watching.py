@@ -21,6 +21,7 @@ def _flow_log(raw: Raw) -> Iterator[Resource]:
     where = str(raw.get("ResourceId") or "")
     properties = {
         "trafficType": "" if failing else raw.get("TrafficType"),
+        "maxAggregationInterval": raw.get("MaxAggregationInterval"),
         "vpcId": where if where.startswith("vpc-") else "",
         "logDestination": raw.get("LogDestination") or "",
         "logGroupName": raw.get("LogGroupName") or "",
@@ -75,6 +76,7 @@ def _filter(raw: Raw) -> Iterator[Resource]:
                 "name": to["metricName"],
                 "value": to.get("metricValue") or "1",
                 "dimensions": part(to, "dimensions"),
+                "unit": to.get("unit") or "",
             },
         }
         kind = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
@@ -82,7 +84,6 @@ def _filter(raw: Raw) -> Iterator[Resource]:
 
 
 def _alarm(raw: Raw) -> Iterator[Resource]:
-    queries = [q["MetricStat"]["Metric"] for q in parts(raw, "Metrics") if "MetricStat" in q]
     properties = {
         "namespace": raw.get("Namespace") or "",
         "metricName": raw.get("MetricName") or "",
@@ -96,6 +97,13 @@ def _alarm(raw: Raw) -> Iterator[Resource]:
         "datapointsToAlarm": raw.get("DatapointsToAlarm"),
         "treatMissingData": raw.get("TreatMissingData") or "",
         "dimensions": {one["Name"]: one["Value"] for one in parts(raw, "Dimensions")},
-        "metricQueries": [{"metric": {"namespace": m["Namespace"], "metricName": m["MetricName"]}} for m in queries],
+        "unit": raw.get("Unit") or "",
+        "metricQueries": [_query(one) for one in parts(raw, "Metrics")],
     }
     yield Resource("aws:cloudwatch/metricAlarm:MetricAlarm", raw["AlarmName"], raw["AlarmName"], properties)
+
+
+def _query(raw: Raw) -> dict[str, object]:
+    metric = part(part(raw, "MetricStat"), "Metric")
+    said = {"namespace": metric.get("Namespace"), "metricName": metric.get("MetricName")} if metric else None
+    return {"expression": raw.get("Expression") or "", "returnData": raw.get("ReturnData", True), "metric": said}

@@ -25,13 +25,13 @@ ASKED_FOR = {
     "cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": "destinationArn",
     "cloudwatch/metricAlarm:MetricAlarm": """
         actionsEnabled alarmActions comparisonOperator datapointsToAlarm dimensions evaluationPeriods
-        metricName metricQueries namespace period statistic threshold treatMissingData
+        metricName metricQueries name namespace period statistic threshold treatMissingData unit
     """,
     "ec2/defaultRouteTable:DefaultRouteTable": "vpcId",
     "ec2/defaultSecurityGroup:DefaultSecurityGroup": "vpcId",
     "ec2/eip:Eip": "instanceId networkInterfaceId",
     "ec2/eipAssociation:EipAssociation": "instance networkInterface",
-    "ec2/flowLog:FlowLog": "iamRoleArn logDestination logDestinationType trafficType vpcId",
+    "ec2/flowLog:FlowLog": "iamRoleArn logDestination logDestinationType maxAggregationInterval trafficType vpcId",
     "ec2/instance:Instance": "mixedInstancesPolicy privateIps secondaryInterfaces sourceDestCheck subnetId subnetIds",
     "ec2/internetGateway:InternetGateway": "vpcEndpointType",
     "ec2/launchTemplate:LaunchTemplate": """
@@ -63,7 +63,7 @@ ASKED_FOR = {
     "eks/accessPolicyAssociation:AccessPolicyAssociation": "principalArn type",
     "eks/addon:Addon": "addonName clusterName",
     "eks/cluster:Cluster": "accessConfig enabledClusterLogTypes name vpcConfig",
-    "eks/nodeGroup:NodeGroup": "clusterName launchTemplate mixedInstancesPolicy nodeRoleArn subnetIds taints",
+    "eks/nodeGroup:NodeGroup": "clusterName labels launchTemplate mixedInstancesPolicy nodeRoleArn subnetIds taints",
     "eks/podIdentityAssociation:PodIdentityAssociation": "clusterName namespace roleArn serviceAccount targetRoleArn",
     "iam/instanceProfile:InstanceProfile": "name role",
     "iam/policy:Policy": "policy",
@@ -71,6 +71,7 @@ ASKED_FOR = {
     "iam/role:Role": "assumeRolePolicy name path permissionsBoundary",
     "iam/rolePolicy:RolePolicy": "policy role",
     "iam/rolePolicyAttachment:RolePolicyAttachment": "policyArn role roles",
+    "kms/key:Key": "isEnabled",
     "lambda/alias:Alias": "functionName name routingConfig",
     "lambda/eventSourceMapping:EventSourceMapping": "destinationConfig functionName",
     "lambda/function:Function": """

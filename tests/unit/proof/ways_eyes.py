@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from proof_world import ACCOUNT, World
-from ways_edits import OTHER, Change, Rows
+from ways_edits import OTHER, Change, Rows, trusting
 
 OWNER = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*", "Resource": "*"}
 
@@ -59,7 +59,46 @@ def key_policy(name: str, statements: list[dict[str, Any]]) -> Change:
     return lambda w: w.set("Key", name, policy=json.dumps({"Statement": statements}))
 
 
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:sequester-alarms"
+PUBLISHES = {
+    "Effect": "Allow",
+    "Principal": {"Service": "cloudwatch.amazonaws.com"},
+    "Action": "sns:Publish",
+    "Resource": TOPIC,
+}
+
+
+def topic_policy(**conditions: dict[str, str]) -> Change:
+    said = json.dumps({"Statement": [{**PUBLISHES, "Condition": conditions}]})
+    return lambda w: w.set("TopicPolicy", "sequester-alarms", policy=said)
+
+
+def shipper(**spec: Any) -> Change:
+    return lambda w: w.edit(
+        "DaemonSet", "log-shipper", "sequester-system", lambda m: m["spec"]["template"]["spec"].update(spec)
+    )
+
+
+def trusted_by(service: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+
+
+REJECTED = {"namespace": "Sequester/Tripwires", "metricName": "sequester-packet-rejected"}
 FURTHER: Rows = {
+    "topic policy of other alarms": ("E8", "blueprint", topic_policy(ArnLike={"aws:SourceArn": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:other-*"})),
+    "topic policy of another account's alarms": ("E8", "blueprint", topic_policy(StringEquals={"aws:SourceAccount": OTHER})),
+    "alarm of another unit": ("E8", "blueprint", alarm("packet-rejected", unit="Bytes")),
+    "alarm on an expression": ("E8", "blueprint", alarm("packet-rejected", metricName=None, namespace=None, metricQueries=[{"id": "m", "metric": REJECTED}, {"id": "e", "expression": "IF(m > 1000000, 1, 0)", "returnData": True}])),
+    "filter of a field's value": ("E8", "blueprint", metric("packet-rejected", value="$tcp_flags")),
+    "flow log that gathers": ("E8", "blueprint", flow(maxAggregationInterval=600)),
+    "flow log that gathers by default": ("E8", "blueprint", flow(maxAggregationInterval=None)),
+    "flow role trusts somebody else": ("E8", "blueprint", trusting("sequester-flow-logs", trusted_by("ec2.amazonaws.com"))),
+    "trail role trusts somebody else": ("E8", "blueprint", trusting("sequester-trail", trusted_by("ec2.amazonaws.com"))),
+    "logs key off": ("E8", "blueprint", lambda w: w.set("Key", "sequester-logs", isEnabled=False)),
+    "alarms key off": ("E8", "blueprint", lambda w: w.set("Key", "sequester-alarms", isEnabled=False)),
+    "silence told after a day": ("E8", "blueprint", alarm("silent-flow", evaluationPeriods=288, datapointsToAlarm=288)),
+    "log shipper on other nodes": ("E8", "blueprint", shipper(nodeSelector={"sequester.dev/pool": "system"})),
+    "log shipper by affinity": ("E8", "blueprint", shipper(affinity={"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "x", "operator": "Exists"}]}]}}})),
     "a subscription that filters": ("E8", "blueprint", lambda w: w.set("TopicSubscription", "sequester-responder", filterPolicy='{"severity": ["high"]}')),
     "flow log gone": ("E8", "blueprint", lambda w: w.without("FlowLog", "sequester-flow-logs")),
     "flow accept only": ("E8", "blueprint", flow(trafficType="ACCEPT")),
@@ -142,6 +181,11 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "topic policy of our alarms": ("E8", "blueprint", topic_policy(ArnLike={"aws:SourceArn": f"arn:aws:cloudwatch:*:{ACCOUNT}:alarm:*"}, StringEquals={"aws:SourceAccount": ACCOUNT})),
+    "alarm of the filter's unit": ("E8", "blueprint", lambda w: alarm("policy-denied", unit="Count")(metric("policy-denied", unit="Count")(w))),
+    "alarm by a query of one metric": ("E8", "blueprint", alarm("packet-rejected", metricName=None, namespace=None, metricQueries=[{"id": "m", "metric": {**REJECTED, "period": 60, "stat": "Sum"}, "returnData": True}])),
+    "silence told after an hour": ("E8", "blueprint", alarm("silent-flow", evaluationPeriods=12, datapointsToAlarm=12)),
+    "log shipper on Linux": ("E8", "blueprint", shipper(nodeSelector={"kubernetes.io/os": "linux"})),
     "flow reject only": ("E8", "blueprint", flow(trafficType="REJECT")),
     "filter empty pattern": ("E8", "blueprint", counting("name-blocked", pattern="")),
     "log group retention 0": ("E8", "blueprint", lambda w: w.set("LogGroup", "sequester-sequester-resolver", retentionInDays=0)),
