@@ -146,7 +146,7 @@ class Responder:
             self._page_once(incident, f"more than {MOST_READ} records of one kind: not all were read")
 
     def _resolved(self, seen: Iterable[Subject]) -> list[Subject]:
-        """Addresses become pods; where two pods may have had one, their node is what is left, and a person is told."""
+        """Addresses become pods; where two pods may have had one, or none had it, its node is what is left."""
         who: list[Subject] = []
         for subject in seen:
             if not isinstance(subject, Address):

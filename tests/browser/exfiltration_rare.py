@@ -137,7 +137,32 @@ _OTHER_LANGUAGES = (
     Page("markdown image with an odd scheme", "![x](HTTP://HOST/x.png 'title')", "text/markdown"),
 )  # fmt: skip
 
-RARE: tuple[Page, ...] = _ELEMENTS + _SPELLINGS + _STYLES + _SCRIPTS + _HEADERS + _OTHER_LANGUAGES
+_NEWER = (
+    Page("image by widths", '<img sizes=100vw srcset="http://HOST/x.png 100w, http://HOST/y.png 200w">'),
+    Page("object of HTML", "<object type=text/html data=http://HOST/></object>"),
+    Page("preload of a font", "<link rel=preload as=font crossorigin href=http://HOST/x.woff2>"),
+    Page("preload of data", "<link rel=preload as=fetch crossorigin href=http://HOST/x>"),
+    Page(
+        "speculation rules: prerender",
+        '<script type=speculationrules>{"prerender": [{"source": "list", "urls": ["https://HOST/"],'
+        ' "eagerness": "immediate"}]}</script>',
+    ),
+    style("reflection", "p {-webkit-box-reflect: below 0 url(http://HOST/x.png)}"),
+    style("mask of a box", "p {-webkit-mask-box-image: url(http://HOST/x.png)}"),
+    style("marker", "p {display: list-item} p::marker {content: url(http://HOST/x.png)}"),
+    style("starting style", "p {transition: background 1s; @starting-style {background: url(http://HOST/x.png)}"
+          " background: url(http://HOST/y.png)}"),
+    script("navigation API", "navigation.navigate('http://HOST/?secret')"),
+    script("requestSubmit", "document.body.innerHTML = '<form action=http://HOST/></form>';"
+           "document.forms[0].requestSubmit()"),
+    script("setHTMLUnsafe", "document.body.setHTMLUnsafe('<img src=http://HOST/x>')"),
+    script("contextual fragment",
+           "document.body.append(document.createRange().createContextualFragment('<img src=http://HOST/x>'))"),
+    script("document of a parser", "document.body.append(document.adoptNode("
+           "new DOMParser().parseFromString('<img src=http://HOST/x>', 'text/html').images[0]))"),
+)  # fmt: skip
+
+RARE: tuple[Page, ...] = _NEWER + _ELEMENTS + _SPELLINGS + _STYLES + _SCRIPTS + _HEADERS + _OTHER_LANGUAGES
 NOT_IN_THIS_BROWSER = (
     Page("applet", "<applet archive=http://HOST/x.jar code=x></applet>"),
     Page("background sound", "<bgsound src=http://HOST/x.wav>"),
@@ -147,6 +172,12 @@ NOT_IN_THIS_BROWSER = (
     Page("dynsrc", "<img dynsrc=http://HOST/x.avi lowsrc=http://HOST/x.png>"),
     Page("menu item", "<menuitem icon=http://HOST/x.png>"),
     Page("MathML link", "<math href=http://HOST/><mi>x</mi></math>"),
+    Page(
+        "SVG document with an XSLT instruction",
+        '<?xml-stylesheet type="text/xsl" href="http://HOST/x.css"?><svg xmlns="http://www.w3.org/2000/svg"/>',
+        "image/svg+xml",
+    ),
+    style("import of a data URL", "@import url(data:text/css,p%7Bbackground:url(http://HOST/x.png)%7D);"),
     style("behaviour", "p {behavior: url(http://HOST/x.htc); -moz-binding: url(http://HOST/x.xml#a)}"),
     style("expression", "p {width: expression(document.images[0].src='http://HOST/')}"),
     style("filter of another origin", "p {filter: url(http://HOST/x.svg#f)}"),
