@@ -6,6 +6,7 @@ Linux: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 import contextlib
 import os
 import secrets
+import signal
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -197,4 +198,13 @@ class Cgroup:
                 except OSError:
                     if time.monotonic() > until:
                         raise
+                    self._kill_rest(directory)
                     time.sleep(0.002)
+
+    @staticmethod
+    def _kill_rest(directory: Path) -> None:
+        """What was stopped from outside before it was bound to its parent's death would stay for good."""
+        with contextlib.suppress(OSError):
+            for pid in (directory / "cgroup.procs").read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
