@@ -20,11 +20,19 @@ def check(facts: Facts, certificate: Certificate) -> int:
     if digest(facts) != certificate.digest:
         raise RefusedError("the certificate is of other facts: their digests differ")
     try:
+        _check_assumptions(facts, certificate)
         return check_packets(facts, certificate) if certificate.claim == "E1" else _check_reasons(facts, certificate)
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         if isinstance(error, RefusedError):
             raise
         raise RefusedError(f"{certificate.claim}: a fact is not understood: {error!r}") from error
+
+
+def _check_assumptions(facts: Facts, certificate: Certificate) -> None:
+    """What the facts take for granted, whoever reads the certificate must read there."""
+    assumed = (facts if certificate.claim == "E1" else facts["model"]).get("assumptions", ())
+    if missing := sorted(set(assumed) - set(certificate.assumptions)):
+        raise RefusedError(f"{certificate.claim}: it does not say what the facts assume: {missing[0]}")
 
 
 def _check_reasons(facts: Facts, certificate: Certificate) -> int:

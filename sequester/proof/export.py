@@ -14,6 +14,7 @@ from sequester.proof.space import Prefix
 def packet_facts(model: Model, selector: Selector, service_ranges: tuple[Prefix, ...]) -> Json:
     """Everything that claims about packets depend on. Prefixes are [axis, low, end]."""
     return {
+        "assumptions": list(model.assumptions),
         "axes": list(model.axes),
         "vpcs": {key: [_prefix(cidr) for cidr in vpc.cidrs] for key, vpc in model.vpcs.items()},
         "subnets": {

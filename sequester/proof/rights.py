@@ -30,6 +30,9 @@ _READS = frozenset({"get", "list", "watch"})
 # Well-known roles, by what they let do beyond reading.
 _WELL_KNOWN = {"cluster-admin": "everything", "admin": "everything in a namespace", "edit": "pods and secrets"}
 
+# What holds a tenant's pods. Of roles and bindings the API server lets nobody give more than they have.
+_WALLS = frozenset({"*", "networkpolicies", "policyendpoints", "resourcequotas", "limitranges"})
+
 Rules = tuple[Mapping[str, object], ...]
 
 
@@ -83,6 +86,8 @@ def _subject(
         if own is not None and tenant != own:
             whose = f"of {place}" if place else "of the whole cluster"
             yield _witness(f"the agent of {own}", f"a pod of {home}, {whose}", name, who, role)
+        elif own is not None and (wall := _wall(role, rules)):
+            yield _witness(f"the agent of {own}", f"a pod of {home}, which may {wall}", name, who, role)
 
 
 def _roles(model: Model) -> Iterator[tuple[tuple[str, str, str], Rules]]:
@@ -156,6 +161,18 @@ def _harm(role: str, rules: Rules | None) -> str | None:
             return f"{', '.join(sorted(verbs - _READS))} on {', '.join(sorted(resources))}"
         if resources & {"*", "secrets", "pods/exec", "pods/attach", "nodes/proxy"}:
             return f"reads {', '.join(sorted(resources))}"
+    return ""
+
+
+def _wall(role: str, rules: Rules | None) -> str:
+    """What an agent could change of the walls around its tenant's own pods; the empty text for nothing."""
+    if rules is None:
+        return "change network policies" if role in _WELL_KNOWN else ""
+    for rule in rules:
+        verbs = {str(v) for v in items(rule.get("verbs"), role)} - _READS
+        resources = {str(r) for r in items(rule.get("resources"), role)} & _WALLS
+        if verbs and resources:
+            return f"{', '.join(sorted(verbs))} {', '.join(sorted(resources))}"
     return ""
 
 

@@ -124,6 +124,21 @@ def test_every_claim_is_checked_again(proofs: dict[str, tuple[Any, Certificate]]
     assert check(facts, replace(certificate, digest=digest(facts))) == len(certificate.obligations)
 
 
+@pytest.mark.parametrize("claim", ["E1", *OTHERS])
+def test_an_assumption_of_the_facts_is_not_left_out(world: World, claim: str) -> None:
+    assumed = "the state is as it was at noon"
+    model = replace(world.model(), assumptions=(assumed,))
+    verdict = prove(model, [claim])[claim]
+    assert isinstance(verdict, Proved)
+    facts: Any = json.loads(json.dumps(facts_for(model, claim), default=list))
+    whole = replace(verdict.certificate, digest=digest(facts))
+    assert check(facts, whole) > 0
+    less = tuple(one for one in whole.assumptions if one != assumed)
+    assert len(less) == len(whole.assumptions) - 1
+    with pytest.raises(RefusedError, match="does not say what the facts assume: the state is as it was at noon"):
+        check(facts, replace(whole, assumptions=less))
+
+
 REASONS: dict[str, Callable[[Certificate], Certificate]] = {
     "another digest": lambda c: replace(c, digest="0" * 64),
     "no reasons": lambda c: replace(c, obligations=()),

@@ -385,3 +385,21 @@ def kubernetes_bind(kind: str, role: str, subject: dict[str, str], namespace: st
             "subjects": [subject],
         }
     )
+
+
+def own_role(group: str, resource: str, verb: str) -> Change:
+    """A further Role for a tenant's agent in its own sandbox namespace."""
+    meta, api = {"name": "more", "namespace": "research-sandbox"}, "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": [group], "resources": [resource], "verbs": [verb]}]
+    subject = {"kind": "ServiceAccount", "name": "agent", "namespace": "research-agent"}
+    reference = {"kind": "Role", "name": "more", "apiGroup": api}
+    return lambda w: w.apply(
+        {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": rules},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": reference,
+            "subjects": [subject],
+        },
+    )
