@@ -73,11 +73,24 @@ def descriptors_open() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def gone(pids: list[int], seconds: float = 30) -> bool:
+def started(pid: int) -> str:
+    """When a process began, in the kernel's ticks (proc_pid_stat(5)); nothing if there is none, or one that has ended.
+
+    What has ended holds nothing any more; when its number goes is up to init, which a busy machine keeps waiting.
+    """
+    try:
+        state, *fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if state in "ZX" else fields[18]
+
+
+def gone(begun: dict[int, str], seconds: float = 30) -> bool:
+    """Whether processes have ended. A number alone says little: a busy machine soon gives it to another one."""
     until = time.monotonic() + seconds
-    while any(Path("/proc", str(pid)).exists() for pid in pids) and time.monotonic() < until:
+    while any(started(pid) == at for pid, at in begun.items()) and time.monotonic() < until:
         time.sleep(0.02)
-    return not any(Path("/proc", str(pid)).exists() for pid in pids)
+    return not any(started(pid) == at for pid, at in begun.items())
 
 
 def test_a_lab_that_ends_leaves_nothing() -> None:
@@ -89,10 +102,11 @@ def test_a_lab_that_ends_leaves_nothing() -> None:
         assert directories()
         ran = world.run("sleeper", ["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 </dev/null & echo $!"])
         left = int(ran.out)
-        assert Path("/proc", str(left)).exists(), "what left its session is still there"
+        begun = {left: started(left)}
+        assert begun[left], "what left its session is still there"
         late = world.run("sleeper", ["sleep", "600"], timeout=0.2)
         assert late.code is None
-    assert gone([left])
+    assert gone(begun)
     assert not inodes & namespaces_of_processes()
     assert not directories()
     assert (descriptors_open(), threading.active_count()) == (descriptors, threads)
@@ -116,6 +130,8 @@ def test_a_lab_whose_process_is_ended_leaves_nothing(number: signal.Signals) -> 
         assert holder.stdout is not None
         told = json.loads(holder.stdout.readline())
         assert set(told["namespaces"]) & namespaces_of_processes()
+        begun = {pid: started(pid) for pid in told["pids"]}
+        assert all(begun.values())
         holder.send_signal(number)
         holder.wait(30)
     finally:
@@ -123,7 +139,7 @@ def test_a_lab_whose_process_is_ended_leaves_nothing(number: signal.Signals) -> 
         holder.wait()
         if holder.stdout is not None:
             holder.stdout.close()
-    assert gone(told["pids"])
+    assert gone(begun)
     assert not set(told["namespaces"]) & namespaces_of_processes()
     with lab(small()):  # the next one sweeps what a killed one could not
         assert not list(Path(gettempdir()).glob(f"sequester-lab-{holder.pid}-*"))

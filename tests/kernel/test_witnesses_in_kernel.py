@@ -43,7 +43,10 @@ _NOT_REPLAYED = {
     "route: NAT64": "Linux has no translator between the families",
     "pods: a named port": "an ipBlock has no pod that names a port: the prover takes the name for any port",
     "pods: its own namespace": "what the receiver's own policy lets in is not asked; here it lets in nothing",
-    "further: regional nat": "the lab gives each NAT gateway a subnet",
+    **{
+        f"further: {name}": "the lab gives each NAT gateway a subnet"
+        for name in ("regional nat", "a regional NAT gateway, and no public subnet", "a regional NAT gateway for IPv6")
+    },
     "further: S3 list to igw": "AWS refuses a second route for one list; the prover takes the one that leads out",
     "further: node address": "nobody has that address in the world that is built",
     "further: other tenant pods": "no sandbox of that tenant is built",
