@@ -109,6 +109,7 @@ def missing_to_start(allowed: frozenset[str], machine: str = "") -> list[str]:
     return sorted(call for call in TO_START_A_PROGRAM - allowed if call in numbers)
 
 
+@cache
 def proceeding(name: str, allowed: frozenset[str] | None) -> frozenset[str]:
     """The calls of a profile that the supervisor looks at and may let go on: none outside of `allowed`."""
     found = {
