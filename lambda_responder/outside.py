@@ -94,8 +94,9 @@ class Responder:
         level = lower(self.config.level, incident.wire.response)
         self._notice(incident, level, who, found)
         for step in steps(level, who):
-            key = self._key(step)
-            if self._overtaken(step, now):
+            released = self._released(owner(step.subject))
+            key = f"{step.name} after {released}" if released else step.name  # after a release it may be due again
+            if released >= now:  # after the look that the step comes from: then it is looked at again
                 failures.append(f"{step.name}: released meanwhile")
             elif not self.ledger.done(incident.id, key):
                 failures += self._take(incident, step, key, now)
@@ -123,15 +124,6 @@ class Responder:
 
     def _released(self, tenant: str | None) -> float:
         return self.ledger.released(tenant) if tenant else 0.0
-
-    def _overtaken(self, step: Step, looked: float) -> bool:
-        """Whether a person released the tenant after the look that the step comes from: then it is looked at again."""
-        return self._released(owner(step.subject)) >= looked
-
-    def _key(self, step: Step) -> str:
-        """What makes a step done: after a release it may be due again."""
-        released = self._released(owner(step.subject))
-        return f"{step.name} after {released}" if released else step.name
 
     def _notice(self, incident: Incident, level: Level, who: list[Subject], found: Findings) -> None:
         """Into the chain: the incident once, and each subject that is new in it."""
@@ -209,7 +201,7 @@ class Responder:
             self.ledger.finish(incident.id, counted)
             self.ledger.append({"kind": "action", **entry})
             self._do(step, incident.id)
-            if self._overtaken(step, looked):  # by a release that had opened already what this closed again
+            if self._released(owner(step.subject)) >= looked:  # it had opened already what this closed again
                 self.acts.undo(step)
                 self.ledger.append({"kind": "outcome", "outcome": "undone", **entry})
                 return [f"{step.name}: released meanwhile"]

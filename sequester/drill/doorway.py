@@ -28,7 +28,7 @@ from lambda_proxy.handler import serve
 from lambda_proxy.inspection import inspect
 from lambda_proxy.parse import Request, Target, parse_request
 from lambda_proxy.path import Door, follow
-from lambda_proxy.respond import Response, sent_headers
+from lambda_proxy.respond import Response
 from sequester.drill.attempt import Attempt
 from sequester.drill.eyes import ROWS, Eyes
 from sequester.drill.naive import fetch
@@ -246,13 +246,6 @@ def standing(eyes: Eyes, removed: frozenset[str]) -> Generator[Doorway]:
 @contextmanager
 def _weakened(removed: frozenset[str]) -> Generator[None]:
     """For the time being: where one of these rules would deny, the step goes on as a careless proxy would."""
-    steps: Mapping[str, Callable[..., Any]] = {
-        "parse_request": parse_request,
-        "decide": decide,
-        "inspect": inspect,
-        "sent_headers": sent_headers,
-        "follow": follow,
-    }
     if not removed:
         yield
         return
@@ -284,6 +277,7 @@ def _weakened(removed: frozenset[str]) -> Generator[None]:
     }
     if DROPPED in removed:
         careless["sent_headers"] = _all_headers
+    steps = {name: getattr(lambda_proxy.path, name) for name in careless}
     try:
         for name, step in careless.items():
             setattr(lambda_proxy.path, name, step)

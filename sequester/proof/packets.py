@@ -235,7 +235,7 @@ def _carried(
         for key in place.subnets:
             subnet = model.subnets.get(key)
             vpc = model.vpcs.get(subnet.vpc) if subnet else None
-            for name, peer, served, _, _ in network.group_rules(place, egress=True):
+            for name, peer, served, *_ in network.group_rules(place, egress=True):
                 for cidr in vpc.cidrs if vpc else ():
                     low, end = max(cidr.low, peer.low, left.low), min(cidr.end, peer.end, left.end)
                     both = intersection(served, left.services)

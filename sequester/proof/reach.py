@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from sequester.proof.model import Device, GroupRef, ListRef, Model, NaclRule, Place, Route, RouteTable, Subnet
 from sequester.proof.routing import TARGETS, Exit, local_route, longest_prefix, may_win, route_text
@@ -58,6 +59,20 @@ class Opening:
     rule: str
     inbound: bool
     certain: bool
+
+
+class GroupRule(NamedTuple):
+    """A security group's rule, for one prefix of its peer.
+
+    known: the rule and its peer are in the facts. members: the peer is a group's members, which have addresses of the
+    VPC's own: no list that AWS keeps holds one.
+    """
+
+    name: str
+    peer: Prefix
+    services: Services
+    known: bool
+    members: bool
 
 
 Path = tuple[str, str, str, bool, bool]
@@ -343,28 +358,21 @@ class Network:
                         if passing:
                             yield Opening(place, way, low, end, passing, name, not egress, way.certain and known)
 
-    def group_rules(self, place: Place, *, egress: bool) -> Iterator[tuple[str, Prefix, Services, bool, bool]]:
-        """The rules of a place's groups, peers as prefixes; whether all is known; whether it is a group's members.
-
-        Members have addresses of the VPC's own: no list that AWS keeps holds one.
-        """
+    def group_rules(self, place: Place, *, egress: bool) -> Iterator[GroupRule]:
+        """The rules of all groups of a place, one for each prefix of a peer."""
         for key in place.groups:
             group = self.model.groups.get(key)
             if group is None:
+                name = f"security group {key}, whose rules are not in the facts"
                 for axis in self.model.axes:
-                    yield (
-                        f"security group {key}, whose rules are not in the facts",
-                        whole(axis),
-                        EVERY_SERVICE,
-                        False,
-                        False,
-                    )
+                    yield GroupRule(name, whole(axis), EVERY_SERVICE, known=False, members=False)
                 continue
             for rule in group.rules:
                 if rule.egress is egress:
                     known = not isinstance(rule.peer, ListRef | GroupRef) or self._known(rule.peer)
                     for peer in self._peers(rule.peer):
-                        yield rule.name, peer, rule.services, known, known and isinstance(rule.peer, GroupRef)
+                        members = known and isinstance(rule.peer, GroupRef)
+                        yield GroupRule(rule.name, peer, rule.services, known, members)
 
     def _known(self, peer: ListRef | GroupRef) -> bool:
         return peer.id in (self.model.lists if isinstance(peer, ListRef) else self.model.groups)
@@ -404,7 +412,7 @@ class Network:
         key = (place.groups, egress, other)
         if key not in self._between:
             rules = self.group_rules(place, egress=egress)
-            self._between[key] = union(*(served for _, peer, served, _, _ in rules if peer.overlaps(other)))
+            self._between[key] = union(*(rule.services for rule in rules if rule.peer.overlaps(other)))
         return self._between[key]
 
 

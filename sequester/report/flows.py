@@ -134,7 +134,7 @@ def _to_lists(model: Model) -> Iterator[Flow]:
         for key, one in model.lists.items():
             if one.entries is not None:
                 continue
-            rules = [s for _, peer, s, _, _ in network.group_rules(place, egress=True) if peer.axis == key]
+            rules = [rule.services for rule in network.group_rules(place, egress=True) if rule.peer.axis == key]
             subnets = [model.subnets[s] for s in place.subnets if s in model.subnets]
             routed = [
                 route

@@ -91,8 +91,9 @@ def _shortest(real: Any, axis: str, entries: dict[Prefix, Any]) -> Any:
 
 
 def _any_port(real: Any, *args: Any, **named: Any) -> Any:
-    for name, peer, served, *rest in real(*args, **named):
-        yield name, peer, tuple((low >> 16 << 16, ((end - 1 >> 16) + 1) << 16) for low, end in served), *rest
+    for rule in real(*args, **named):
+        every = tuple((low >> 16 << 16, ((end - 1 >> 16) + 1) << 16) for low, end in rule.services)
+        yield rule._replace(services=every)
 
 
 def _only_first(real: Any, *args: Any, **named: Any) -> Any:
