@@ -5,6 +5,7 @@ import io
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import botocore.session
 from moto import mock_aws
 from moto.backends import get_backend
+from moto.moto_api._internal import mock_random
 
 from sequester.cloud import functions, kinds, lifecycle
 from sequester.cloud.api import DEFAULT_ACCOUNT, HOOKS, Aws
@@ -85,6 +87,7 @@ class EmbeddedCloud:
         self.aws = Aws(account=DEFAULT_ACCOUNT, region=region)
         self._moto = mock_aws()
         self._environment: dict[str, str] = {}
+        self._times_made: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         self._environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
@@ -92,7 +95,9 @@ class EmbeddedCloud:
             del os.environ[name]
         os.environ["AWS_DEFAULT_REGION"] = self.aws.region
         os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+        mock_random.seed("account")
         self._moto.start()
+        get_backend("ec2")[self.aws.account][self.aws.region]  # now: it makes up what AWS's own prefix lists are called
         HOOKS.install()
         HOOKS.store = Memory()
         return self
@@ -144,8 +149,12 @@ class EmbeddedCloud:
         copy_context().run(_run, whole, monitor, dict(config or {}), stack)
         return _as_run(monitor.record)
 
-    def make(self, token: str, name: str, inputs: Props) -> tuple[str, Props, bool]:
-        """Make one resource. See `sequester.cloud.monitor.Maker`."""
+    def make(self, urn: str, token: str, name: str, inputs: Props) -> tuple[str, Props, bool]:
+        """Make one resource. See `sequester.cloud.monitor.Maker`.
+
+        Whatever moto makes up for it follows from its URN: the same program has the same ids in every run, though
+        Pulumi's threads make its resources in another order each time.
+        """
         if token.startswith("pulumi:"):
             return name, inputs, False
         if token.startswith("kubernetes:"):
@@ -153,7 +162,10 @@ class EmbeddedCloud:
 
             return *manifests.make(inputs), False
         kind = kinds.kind(token)
-        identity, outputs = lifecycle.create(self.aws, kind, inputs)
+        with self.aws.lock:
+            self._times_made[urn] += 1  # a second run of one program makes other things, not the same again
+            mock_random.seed(f"{urn} {self._times_made[urn]}")
+            identity, outputs = lifecycle.create(self.aws, kind, inputs)
         return identity, outputs, kind.declared_only
 
     def invoke(self, token: str, arguments: Props) -> Props:

@@ -58,7 +58,7 @@ class Recorded:
 class Maker(Protocol):
     """What makes resources and answers functions."""
 
-    def make(self, token: str, name: str, inputs: Props) -> tuple[str, Props, bool]:
+    def make(self, urn: str, token: str, name: str, inputs: Props) -> tuple[str, Props, bool]:
         """Make a resource: its id, its outputs, and whether it is declared only."""
         ...
 
@@ -114,7 +114,7 @@ class RecordingMonitor(MockMonitor):
                 return resource_pb2.RegisterResourceResponse(urn=urn, id=f"left-out-{request.name}", object=left_out)
             else:
                 inputs = kept
-                identity, outputs, declared_only = self._maker.make(request.type, request.name, inputs)
+                identity, outputs, declared_only = self._maker.make(urn, request.type, request.name, inputs)
         except Exception as error:
             failure = CreateFailedError(urn, error)
             self.record.failures.append(failure)

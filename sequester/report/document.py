@@ -1,12 +1,14 @@
 """The report as data: what the page shows and the JSON says, gathered from one run of the program."""
 
+import hashlib
+import json
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Final, cast
 
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -172,10 +174,23 @@ def gather(
     )
 
 
+def decided(report: Report) -> str:
+    """SHA-256 of what was decided from the program, as canonical JSON: the same revision and settings give the same.
+
+    Left out is what a run brings of its own: the date, the versions and the drill, with the times that it measured.
+    """
+    told: dict[str, object] = TypeAdapter(Report).dump_python(report, mode="json")
+    kept = {key: value for key, value in told.items() if key not in ("origin", "drill")}
+    kept["tripwires"] = [
+        {**wire, "measured_seconds": None} for wire in cast("list[dict[str, object]]", kept["tripwires"])
+    ]
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def to_json(report: Report) -> Mapping[str, object]:
     """As plain JSON values, the drill in the form that `sequester drill --json` writes."""
     made: dict[str, object] = TypeAdapter(Report).dump_python(report, mode="json")
-    return made | {"overall": report.overall.value}
+    return made | {"overall": report.overall.value, "decided": decided(report)}
 
 
 def _claim(claim: str, verdict: Verdict, model: Model) -> Claim:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sequester.drill.outcome import Result
-from sequester.report.document import Link, Overall, Report
+from sequester.report.document import Link, Overall, Report, decided
 from sequester.report.evidence import ROOT
 from sequester.report.flowmap import WIDTH, flow_map
 from sequester.report.frameworks import FRAMEWORKS, REQUIREMENTS
@@ -53,7 +53,7 @@ def page(report: Report, content: str, *, signed_by: str = "", href: Callable[[L
     svg = environment.get_template("flows.svg.j2").render(shared)
     style = Path(__file__).with_name("templates").joinpath("report.css").read_text()
     drill = report.drill
-    decided = [o for o in drill.outcomes if o.result in (Result.STOPPED, Result.LEAK)] if drill else []
+    tried = [o for o in drill.outcomes if o.result in (Result.STOPPED, Result.LEAK)] if drill else []
     read_back = [c for c in report.controls if c.state != "tested"]
     return environment.get_template(
         "report.html.j2"
@@ -74,8 +74,9 @@ def page(report: Report, content: str, *, signed_by: str = "", href: Callable[[L
         read_back=len(read_back),
         holding=sum(control.state == "holds" for control in read_back),
         unseen=sum(bool(row.none) for row in report.tripwires),
-        tried=len(decided),
-        stopped=sum(o.result is Result.STOPPED for o in decided),
+        tried=len(tried),
+        stopped=sum(o.result is Result.STOPPED for o in tried),
+        decided=decided(report),
         content=content,
         signed_by=signed_by,
     )
@@ -85,8 +86,8 @@ def headline(report: Report) -> str:
     """The verdict in a sentence or two, the first of which is the verdict."""
     drill = " No drill was held for this report."
     if report.drill:
-        decided = [o.result for o in report.drill.outcomes if o.result in (Result.STOPPED, Result.LEAK)]
-        drill = f" A drill tried {len(decided)} ways out: {decided.count(Result.STOPPED)} were stopped."
+        tried = [o.result for o in report.drill.outcomes if o.result in (Result.STOPPED, Result.LEAK)]
+        drill = f" A drill tried {len(tried)} ways out: {tried.count(Result.STOPPED)} were stopped."
     match report.overall:
         case Overall.HOLDS:
             return (

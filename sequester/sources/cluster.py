@@ -64,8 +64,8 @@ def _of_addon(addon: Resource) -> Iterator[Mapping[str, object]]:
 
 
 def _flat(one: Resource) -> Mapping[str, object]:
-    """Blocks that a provider wrote as a list of one become objects."""
-    return {key: _opened(value) for key, value in one.properties.items()}
+    """Blocks that a provider wrote as a list of one become objects; when it was made is no fact that a claim needs."""
+    return {key: _opened(value) for key, value in one.properties.items() if key != "createdAt"}
 
 
 def _opened(value: object) -> object:

@@ -28,6 +28,11 @@ _T = TypeVar("_T")
 _PACKETS = frozenset({"E1", "E6"})
 
 
+def _identity(one: Resource) -> tuple[str, ...]:
+    """Facts are in an order that no run changes: sources tell resources as they were made, which is by chance."""
+    return one.urn, one.type, one.name, one.id
+
+
 def model_of(
     resources: Iterable[Resource],
     selector: Selector | None = None,
@@ -39,7 +44,7 @@ def model_of(
     assumptions: Iterable[str] = (),
 ) -> Model:
     """The model of what is beside a sandbox. What cannot be read becomes a gap; nothing here raises for a bad fact."""
-    stack = Stack(tuple(resources), account, region)
+    stack = Stack(tuple(sorted(resources, key=_identity)), account, region)
     reviewed = (selector or Selector()).reviewed
     found: list[Gap] = [*gaps, *types.gaps(stack, reviewed)]
 
