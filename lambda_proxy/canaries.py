@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .denial import DeniedError
-from .patterns import Pattern
-from .writings import MIN_WRITING_BYTES, VIEWS, View, bare, base64_at, writings
+from .patterns import Pattern, PatternSet
+from .writings import MIN_WRITING_BYTES, View, Views, bare, base64_at, writings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,10 +29,9 @@ _HEX: Final = re.compile(rb"[0-9a-f]+\Z")
 _PIECE_OF_HEX: Final = 8
 _PIECE: Final = 6
 """Characters in a row that make a piece: rarer in innocent text than one in 2**30. Of base64 it takes eight."""
+_PIECES_AT_ONCE: Final = 32
 _PROBE_BYTES: Final = 12
 """How much of a writing is looked for first."""
-_BEFORE: Final = {View.BARE: View.RAW, View.HEX: View.BARE, View.DIGITS: View.HEX}
-"""From which view each is made: it takes away more."""
 _STRIDES: Final = (2, 3)
 """A character of the value, and so many of something else less one, in turn."""
 
@@ -51,7 +50,7 @@ class KnownValue:
     def of(cls, name: str, value: str) -> "KnownValue":
         """Raises ValueError if the value is too short to be looked for."""
         text = value.strip()
-        letters = bare(text.encode().lower())
+        letters = bare(text.encode())
         if len(letters) < MIN_VALUE_BYTES:
             raise ValueError(f"{name}: a value that is looked for wants at least {MIN_VALUE_BYTES} letters and digits")
         return cls(name, text.encode().lower(), letters, writings(text), dict(_pieces(text, letters)))
@@ -70,7 +69,7 @@ def _pieces(text: str, letters: bytes) -> Iterator[tuple[bytes, frozenset[int]]]
         note(letters[start : start + length], places)
         note(letters[start : start + length][::-1], places)
     # Of what is encoded, every byte counts: where punctuation stands, the places of the letters around it.
-    at = [len(bare(text[:n].encode().lower())) for n in range(len(text) + 1)]
+    at = [len(bare(text[:n].encode())) for n in range(len(text) + 1)]
     for data in dict.fromkeys((text.encode(), text.lower().encode(), text.upper().encode())):
         if len(data) != len(text):
             continue  # beyond ASCII bytes are no characters
@@ -96,7 +95,7 @@ class KnownValues:
 
     values: Sequence[KnownValue] = ()
 
-    def any_in(self, views: "Views") -> bool:
+    def any_in(self, views: Views) -> bool:
         """Whether any of the values is written in what is seen."""
         for view, probe in self._probes.items():
             seen = views[view]
@@ -139,25 +138,20 @@ class KnownValues:
 
     def places_in(self, letters: bytes) -> Mapping[str, set[int]]:
         """Which characters of each value occur as part of a piece, by the value's name."""
-        if not self.values or not self._any_piece.occurs_in(letters):  # one pass instead of one for each piece
+        if not self.values or not self._any_piece.occurs_in(letters):  # one pass instead of one for each group
             return {}
+        found = {group[index] for group, patterns in self._groups for index in patterns.matches(letters)}
         return {
-            value.name: {place for piece, places in value.pieces.items() if piece in letters for place in places}
+            value.name: {place for piece in found & value.pieces.keys() for place in value.pieces[piece]}
             for value in self.values
         }
 
-
-class Views:
-    """The views of one reading, each made when it is first looked at."""
-
-    def __init__(self, reading: bytes) -> None:
-        self._made: dict[View, bytes] = {View.RAW: reading}
-
-    def __getitem__(self, view: View) -> bytes:
-        if view not in self._made:
-            before = _BEFORE[view]
-            self._made[view] = VIEWS[view](self[before] if before is not View.RAW else self[View.RAW].lower())
-        return self._made[view]
+    @cached_property
+    def _groups(self) -> Sequence[tuple[Sequence[bytes], PatternSet]]:
+        """All pieces. Of each that was found the engine makes its states anew: hence few at once."""
+        pieces = sorted({piece for value in self.values for piece in value.pieces})
+        groups = [pieces[start : start + _PIECES_AT_ONCE] for start in range(0, len(pieces), _PIECES_AT_ONCE)]
+        return [(group, PatternSet(group)) for group in groups]
 
 
 class Window:

@@ -18,31 +18,34 @@ _OWN_CODES: Final = 2
 _RESERVED: Final = 3
 _MOST_OF_A_CODE: Final = 29
 """286 codes for literals and lengths, and 30 for distances, as the head of a block counts them."""
+_NO_BLOCK: Final = frozenset(
+    first
+    for first in range(256)
+    if first >> 1 & 3 == _RESERVED or (first >> 1 & 3 == _OWN_CODES and first >> 3 > _MOST_OF_A_CODE)
+)
+"""With what no block begins, by its kind and the first of its counts."""
 _XZ_MEMORY_BYTES: Final = 64 * 1024 * 1024
 
 
 def deflated(data: bytes, room: int) -> Iterator[bytes]:
     """A deflated stream without any header, from the first byte on: nothing but its content shows that it is one."""
-    if not _begins_deflated(data):
-        return
-    decoded = _inflate(-zlib.MAX_WBITS)(memoryview(data), max(room, 0) + 1)
-    if len(decoded) > room:
-        raise DeniedError("inspect.limit")
-    if PRINTABLE_RUN.occurs_in(decoded):
-        yield decoded
+    if begins_deflated(data):
+        decoded = _inflate(-zlib.MAX_WBITS)(memoryview(data), max(room, 0) + 1)
+        if len(decoded) > room:
+            raise DeniedError("inspect.limit")
+        if PRINTABLE_RUN.occurs_in(decoded):
+            yield decoded
 
 
-def _begins_deflated(data: bytes) -> bool:
+def begins_deflated(data: bytes) -> bool:
     """By the first bytes (RFC 1951 3.2.3): few others pass, and of these nearly all fail within the first block."""
     begin = data[:64]
-    if begin.isascii() and 0 not in begin:
+    if (begin.isascii() and 0 not in begin) or begin[0] in _NO_BLOCK:
         return False
     kind = begin[0] >> 1 & 3
-    if kind == _RESERVED:
-        return False
     if kind == _STORED and len(begin) >= 5 and not begin[1] ^ begin[3] == begin[2] ^ begin[4] == 255:
         return False  # no length and its complement
-    if kind == _OWN_CODES and (begin[0] >> 3 > _MOST_OF_A_CODE or (begin[1:2] and begin[1] & 31 > _MOST_OF_A_CODE)):
+    if kind == _OWN_CODES and begin[1:2] and begin[1] & 31 > _MOST_OF_A_CODE:
         return False
     try:
         zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[:_PIECE_BYTES], _TRIED_BYTES)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .canaries import KnownValue, Views
+from .canaries import KnownValue
 from .config import Configuration
 from .denial import DeniedError
 from .inspection import Known
 from .respond import Response
+from .writings import Views
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -12,14 +12,18 @@ import html
 import re
 import sys
 import unicodedata
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from .compression import COMPRESSED, decompressed, deflated
+from .compression import COMPRESSED, begins_deflated, decompressed, deflated
 from .denial import DeniedError
 from .patterns import PRINTABLE_RUN, Pattern, PatternSet
+from .signs import Sign, signs_in
+from .writings import View, Views
 
 _Decode = Callable[[bytes, int], Iterator[bytes]]
 """(bytes, how many the readings of them may have) → readings. Raises DeniedError(inspect.limit)."""
@@ -31,7 +35,6 @@ MAX_EXPANSION: Final = 8
 EXPANSION_FLOOR_BYTES: Final = 4 * 1024 * 1024
 _MIN_READING_BYTES: Final = 8
 
-_NOT_BASE64: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"))
 _BASE64URL: Final = bytes.maketrans(b"-_", b"+/")
 _BASE32_DIGITS: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghijklmnopqrstuv")
 _NOT_HEX: Final = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
@@ -60,13 +63,22 @@ _PLAIN: Final = 5
 _PLAIN_ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
 
-def readings(sent: bytes) -> Iterator[bytes]:
+class Reading(Views):
+    """One reading, and the signs that it shows."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.signs = signs_in(data)
+
+
+def readings(sent: bytes) -> Iterator[Reading]:
     """`sent` itself, and every reading of it. Raises DeniedError(inspect.limit) where the bounds end it."""
     room = MAX_EXPANSION * len(sent) + EXPANSION_FLOOR_BYTES
     waiting = deque([(0, sent)])
     seen = {hash(sent)}
     while waiting:
-        depth, reading = waiting.popleft()
+        depth, data = waiting.popleft()
+        reading = Reading(data)
         yield reading
         for decode, what in _decoders_for(reading):
             for decoded in decode(what, room):
@@ -95,9 +107,9 @@ _BASE64_TEXT: Final = Pattern(
     + b".){5}"
 )
 _BASE64_RUN: Final = Pattern(rb"[A-Za-z0-9+/_-]{24,}")
-_MIN_BASE64: Final = 20
-"""Characters of what _BASE64_TEXT finds, which is shorter than a _BASE64_RUN."""
 _READABLE: Final = Pattern(PRINTABLE_RUN.pattern + b"|" + COMPRESSED.pattern)
+_BETWEEN: Final = b"\xff"
+"""A byte of which _READABLE has none: nothing that is found lies in two."""
 
 
 def _printable(data: bytes) -> bytes:
@@ -108,27 +120,31 @@ def _printable(data: bytes) -> bytes:
 def _texts_of(decoded: Iterable[bytes]) -> Iterator[bytes]:
     """What is readable of each: printable runs on lines of their own, and what is compressed in them.
 
-    Most that is decoded at a wrong alignment is neither, and one pass over all of it says so.
+    Most that is decoded at a wrong alignment is neither, and one pass over all of it says which is not.
     """
     some = tuple(decoded)
-    if _READABLE.occurs_in(b"\0".join(some)):
-        for one in some:
-            runs = PRINTABLE_RUN.found_in(one)
+    if not some:
+        return
+    starts = [*_READABLE.starts_in(_BETWEEN.join(some))]
+    if starts:
+        ends = [*accumulate(len(one) + len(_BETWEEN) for one in some)]
+        for index in dict.fromkeys(bisect_right(ends, start) for start in starts):
+            runs = PRINTABLE_RUN.found_in(some[index])
             if runs:
                 yield b"\n".join(runs)
-            yield from decompressed(one, EXPANSION_FLOOR_BYTES)
+            yield from decompressed(some[index], EXPANSION_FLOOR_BYTES)
     for one in some:
-        yield from deflated(one, EXPANSION_FLOOR_BYTES)
+        if begins_deflated(one):
+            yield from deflated(one, EXPANSION_FLOOR_BYTES)
 
 
-def _base64(data: bytes, room: int) -> Iterator[bytes]:
+def _base64_of_all(characters: bytes, room: int) -> Iterator[bytes]:
     del room  # shrinks
-    characters = data.translate(_BASE64URL, _NOT_BASE64)
-    if len(characters) < _MIN_BASE64:
-        return
-    if _BASE64_TEXT.occurs_in(characters):
-        yield from _texts_of(_at_each_alignment(characters))
-        return
+    yield from _texts_of(_at_each_alignment(characters))
+
+
+def _base64_of_runs(data: bytes, room: int) -> Iterator[bytes]:
+    del room  # shrinks
     runs = _BASE64_RUN.found_in(data.replace(b"\n", b"").replace(b"\r", b""))
     yield from _texts_of(
         decoded for run in dict.fromkeys(runs) for decoded in _at_each_alignment(run.translate(_BASE64URL))
@@ -266,30 +282,36 @@ def _markup(text: bytes, room: int) -> Iterator[bytes]:
     yield b"".join(_ATTRIBUTE.found_in(text))
 
 
-_TRIGGERED: Final[Sequence[tuple[Pattern | re.Pattern[bytes], _Decode]]] = (
-    (_PERCENT, _percent),
-    (_ESCAPE, _escapes),
-    (_ENTITY, _entities),
-    (Pattern(rb"<[A-Za-z!?/]|\]\]>"), _markup),
-    (COMPRESSED, decompressed),
-    (_HEX_RUN, _hex),
-    (_BASE32_RUN, _base32),
-    (_DECIMALS, _decimals),
+_SIGNED: Final[Sequence[tuple[Sign, _Decode]]] = (
+    (Sign.PERCENT, _percent),
+    (Sign.ESCAPE, _escapes),
+    (Sign.ENTITY, _entities),
+    (Sign.MARKUP, _markup),
+    (Sign.COMPRESSED, decompressed),
 )
-"""What must occur for a decoder to find anything: one pass over the bytes tells for all of them."""
-_TRIGGERS: Final = PatternSet([trigger.pattern for trigger, _ in _TRIGGERED])
 _OF_TEXT: Final = frozenset({_percent, _escapes, _entities, _markup})
+_NUMBERS: Final[Sequence[tuple[Pattern, _Decode]]] = ((_HEX_RUN, _hex), (_DECIMALS, _decimals))
+_ANY_NUMBERS: Final = PatternSet([run.pattern for run, _ in _NUMBERS])
 _OF_BYTES: Final[Sequence[_Decode]] = (_without_nul, _latin_1, _compatible, _invisible, deflated)
 """Nothing in ASCII text is of their kind, but NUL."""
 
 
-def _decoders_for(data: bytes) -> Iterator[tuple[_Decode, bytes]]:
+def _decoders_for(reading: Reading) -> Iterator[tuple[_Decode, bytes]]:
     """Each with what it reads: the bytes, or the text in them."""
-    triggered = [_TRIGGERED[index][1] for index in _TRIGGERS.matches(data)]
-    text = _printable(data) if _OF_TEXT.intersection(triggered) else data
-    for decode in triggered:
+    data, signs = reading[View.RAW], reading.signs
+    signed = [decode for sign, decode in _SIGNED if sign in signs]
+    text = _printable(data) if _OF_TEXT.intersection(signed) else data
+    for decode in signed:
         yield decode, text if decode in _OF_TEXT else data
-    yield _base64, data
+    if Sign.NUMBERS in signs:
+        for index in _ANY_NUMBERS.matches(data):
+            yield _NUMBERS[index][1], data
+    if Sign.TOKEN in signs:
+        yield _base32, data
+    if _BASE64_TEXT.occurs_in(reading[View.BASE64]):
+        yield _base64_of_all, reading[View.BASE64]
+    elif Sign.TOKEN in signs:
+        yield _base64_of_runs, data
     if b"\0" in data or not data.isascii():
         for decode in _OF_BYTES:
             yield decode, data

@@ -7,19 +7,20 @@ import math
 import secrets
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from .canaries import COVERED, KnownValue, KnownValues, Views, Window
+from .canaries import COVERED, KnownValue, KnownValues, Window
 from .decoding import readings
 from .denial import DeniedError
 from .parse import Request
 from .patterns import Pattern, PatternSet
 from .pieces import pieces
 from .secret_rules import SECRET_RULES
+from .signs import Sign
 from .writings import View
 
 MAX_DECODED_BODY_BYTES: Final = 16 * 1024 * 1024
@@ -40,7 +41,11 @@ _CONTINUATION: Final = bytes(range(0x80, 0xC0))
 """With what a block begins that cuts a character in UTF-8."""
 _NOT_IN_TEXT: Final = bytes(set(range(0x20)) - set(b"\t\n\v\f\r")) + b"\x7f"
 
-_SECRETS: Final = PatternSet([pattern for _, pattern in SECRET_RULES])
+
+@cache
+def _secrets() -> PatternSet:
+    """Made when a sign of one is first seen."""
+    return PatternSet([pattern for _, pattern in SECRET_RULES])
 
 
 @dataclass(frozen=True)
@@ -65,16 +70,16 @@ def inspect(request: Request, headers: dict[str, str], known: Known, window: Win
     unreadable = 0
     places: dict[str, set[int]] = {canary.name: set() for canary in known.canaries.values}
     for surface in surfaces(request, headers):
-        unreadable += _unreadable(surface)
-        for reading in readings(surface):
-            if _SECRETS.matches(reading):
+        for nth, reading in enumerate(readings(surface)):
+            if nth == 0:
+                unreadable += _unreadable(surface, reading.signs)
+            if Sign.SECRET in reading.signs and _secrets().matches(reading[View.RAW]):
                 raise DeniedError("inspect.secret")
-            views = Views(reading)
-            if known.either.any_in(views):
-                credential = known.credentials.any_in(views)
+            if known.either.any_in(reading):
+                credential = known.credentials.any_in(reading)
                 raise DeniedError("inspect.credential" if credential else "inspect.canary")
             if known.canaries.values:
-                for name, some in known.canaries.places_in(views[View.BARE]).items():
+                for name, some in known.canaries.places_in(reading[View.BARE]).items():
                     places[name] |= some
     for canary in known.canaries.values:
         if places[canary.name]:
@@ -131,10 +136,10 @@ def decoded_body(body: bytes, coding: str) -> bytes:
     return decoded
 
 
-def _unreadable(surface: bytes) -> int:
+def _unreadable(surface: bytes, signs: Collection[Sign]) -> int:
     """Bytes that look like ciphertext: binary blocks, or long tokens in text, of high entropy (by samples)."""
-    if surface.isascii() and not _holds_controls(surface):
-        return _random_tokens(surface)
+    if Sign.CONTROL not in signs and surface.isascii():
+        return _random_tokens(surface) if Sign.TOKEN in signs else 0
     blocks = (surface[start : start + _BLOCK_BYTES] for start in range(0, len(surface), _BLOCK_BYTES))
     return sum(_random_tokens(block) if _is_text(block) else _random_bytes(block) for block in blocks)
 

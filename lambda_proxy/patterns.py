@@ -8,7 +8,7 @@ import re2
 from .denial import DeniedError
 
 _SET_MEMORY_BYTES: Final = 256 * 1024 * 1024
-_SENTINEL: Final = b"\x00sequester\x00end\x00"
+_SENTINEL: Final = b"\x80sequester\x80end\x80"
 
 
 class _Found(Protocol):

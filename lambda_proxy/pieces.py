@@ -26,6 +26,8 @@ _BACKSLASH: Final = b"\xff"
 """Bytes that are in no UTF-8: where a string stood, an escaped quote, an escaped backslash."""
 _WORDS: Final = (b"true", b"false", b"null")
 _STRUCTURE: Final = b" \t\r\n{}[],"
+_NAME: Final = b"\1"
+_CUT_IS_VALUE: Final = bytes.maketrans(_CUT, b"\0")
 _NOT: Final = bytes.maketrans(b"\0\1", b"\1\0")
 _NUMBER: Final = b"0123456789.eE+-"
 _OUTSIDE_STRINGS: Final = _NUMBER + b":" + _CUT
@@ -88,8 +90,7 @@ def _of_json(text: bytes, depth: int) -> bytes:
 
 def _short(strings: Iterable[bytes]) -> bytes:
     """The short ones without the numbers between: of records that say in which order they belong."""
-    some = list(strings)
-    return b"".join(compress(some, map(_SHORT_BYTES.__gt__, map(len, some))))
+    return b"".join([string for string in strings if len(string) < _SHORT_BYTES])
 
 
 _Laid = tuple[bytes, bytes, Sequence[bytes]]
@@ -112,24 +113,26 @@ def _of_plain_json(text: bytes) -> _Laid | None:
     parts = marked.split(b'"')
     if len(parts) % 2 == 0:
         return None
-    outside = _CUT.join(parts[::2])
-    for word in _WORDS:
-        outside = outside.replace(word, b"")
-    outside = outside.translate(None, _STRUCTURE)
+    outside = _CUT.join(parts[::2]).translate(None, _STRUCTURE)
     if outside.translate(None, _OUTSIDE_STRINGS):
-        return None
+        for word in _WORDS:
+            outside = outside.replace(word, b"")
+        if outside.translate(None, _OUTSIDE_STRINGS):
+            return None
     strings = parts[1::2]
-    # For each string, in a byte, whether a colon follows: then it is a name.
-    is_name = outside.translate(None, _NUMBER).replace(_CUT + b":", b"\1").replace(_CUT, b"\0")
+    # Where a string stood, whether a colon follows: then it is a name.
+    outside = outside.replace(_CUT + b":", _NAME)
+    is_name = outside.translate(_CUT_IS_VALUE, _NUMBER + b":")
     if len(is_name) != len(strings):
         return None
     names = b"".join(compress(strings, is_name))
-    said = compress(strings, is_name.translate(_NOT))
-    short = _short(said if marked is text else map(_unmarked, said))  # a mark is shorter than what it stands for
-    parts[::2] = outside.replace(b":", b"").split(_CUT)
-    is_value = bytearray(b"\1") * len(parts)
-    is_value[1::2] = is_name.translate(_NOT)
-    values = b"".join(compress(parts, is_value)) + b"\n" + short
+    said = [*compress(strings, is_name.translate(_NOT))]
+    # A mark is shorter than what it stands for.
+    short = _short(said if marked is text else map(_unmarked, said))
+    numbers = outside.translate(None, _NAME + b":").split(_CUT)
+    laid = [b""] * (2 * len(said) + 1)
+    laid[::2], laid[1::2] = numbers, said
+    values = b"".join(laid) + b"\n" + short
     return _unmarked(values), _unmarked(_once(names)), strings
 
 
@@ -148,6 +151,8 @@ def _line_ends(string: bytes) -> int:
 
 
 def _unmarked(marked: bytes) -> bytes:
+    if _QUOTE not in marked and _BACKSLASH not in marked:
+        return marked
     return marked.replace(_QUOTE, b'\\"').replace(_BACKSLASH, b"\\\\")
 
 

@@ -4,6 +4,8 @@ The formats are those that issuers document (prefix, alphabet, length) so that l
 here only if ordinary API traffic does not look like it: entropy alone is no row.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 SECRET_RULES: Final[tuple[tuple[str, bytes], ...]] = (
@@ -119,3 +121,21 @@ SECRET_RULES: Final[tuple[tuple[str, bytes], ...]] = (
     ("basic-authorization", rb"(?i:authorization)[\"' \t]{0,4}[:=][\"' \t]{0,4}(?i:basic) [A-Za-z0-9+/]{12,}={0,2}"),
     ("bearer-authorization", rb"(?i:authorization)[\"' \t]{0,4}[:=][\"' \t]{0,4}(?i:bearer) [A-Za-z0-9._~+/-]{20,}"),
 )
+
+_TELLING_ENDS: Final[Mapping[str, bytes]] = MappingProxyType(
+    {
+        "azure-client-secret": rb"[0-9]Q~[A-Za-z0-9_~.-]{31,34}",
+        "terraform-token": rb"\.atlasv1\.[A-Za-z0-9_-]{60,}",
+        "discord-bot-token": rb"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}\b",
+        "telegram-bot-token": rb":AA[A-Za-z0-9_-]{33}\b",
+        "mailchimp-key": rb"-us[0-9]{1,2}\b",
+        "asana-token": rb":[a-f0-9]{32}\b",
+        "zendesk-basic": rb"/token:[A-Za-z0-9]{40}\b",
+        "ssh-shadow-hash": rb":\$(?:1|2[aby]|5|6|y|gy)\$[A-Za-z0-9./$=]{20,}:[0-9]*:",
+        "url-password": rb"://[A-Za-z0-9._~%-]{1,64}:[^\s/@:\"'<>]{6,128}@[A-Za-z0-9.-]+",
+    }
+)
+"""The ends of rules that begin with what begins in every word. Text of an end occurs wherever text of its rule does."""
+
+SECRET_SIGN: Final = b"|".join(_TELLING_ENDS.get(name, pattern) for name, pattern in SECRET_RULES)
+"""Occurs wherever a rule does, and is told in half the time of all rules."""

@@ -1,21 +1,24 @@
 """Every writing of a known value that some program would read back: what is looked for instead of being decoded.
 
 What is to be found is known, so that the value is written in each way once, when the configuration is loaded, and the
-writings are looked for in one pass. Four views of what leaves take the separators out: letters and digits (`bare`),
-hexadecimal digits only, decimal digits only, and the bytes as they are.
+writings are looked for in one pass. Views of what leaves take the separators out: letters and digits (`bare`),
+hexadecimal digits only, decimal digits only; beside the bytes as they are.
 """
 
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 MIN_WRITING_BYTES: Final = 16
 """A shorter writing would be found in innocent requests."""
 
-_ALPHANUMERIC: Final = b"0123456789abcdefghijklmnopqrstuvwxyz"
-_NOT_ALPHANUMERIC: Final = bytes(set(range(256)) - set(_ALPHANUMERIC))
+_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_BASE64: Final = bytes(set(range(256)) - set(_BASE64 + b"-_"))
+_BASE64URL: Final = bytes.maketrans(b"-_", b"+/")
+_LOWER: Final = bytes(range(256)).lower()
+_NOT_ALPHANUMERIC: Final = bytes(set(range(256)) - set(_BASE64[:62]))
 _NOT_HEX: Final = bytes(set(range(256)) - set(b"0123456789abcdef"))
 _NOT_DIGIT: Final = bytes(set(range(256)) - set(b"0123456789"))
 
@@ -26,7 +29,6 @@ _BASE32_ALPHABETS: Final = (
     b"0123456789ABCDEFGHJKMNPQRSTVWXYZ",  # Crockford
     b"ybndrfg8ejkmcpqxot1uwisza345h769",  # z-base-32
 )
-_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BASE64_ALPHABETS: Final = (
     _BASE64,
     b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",  # crypt
@@ -50,30 +52,41 @@ _BASE85: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 _Z85: Final = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 
 
-class View(Enum):
+class View(StrEnum):
     """In what form of the sent bytes a writing is looked for."""
 
     RAW = "the bytes as they are"
+    BASE64 = "the characters of base64, of its URL-safe form too"
     BARE = "letters and digits, in lower case"
     HEX = "hexadecimal digits, in lower case"
     DIGITS = "decimal digits"
 
 
-def lowered(data: bytes) -> bytes:
-    """What the views but RAW are made of."""
-    return data.lower()
-
-
-def bare(lower: bytes) -> bytes:
-    return lower.translate(None, _NOT_ALPHANUMERIC)
+def bare(data: bytes) -> bytes:
+    return data.translate(_LOWER, _NOT_ALPHANUMERIC)
 
 
 VIEWS: Final[Mapping[View, Callable[[bytes], bytes]]] = {
+    View.BASE64: lambda data: data.translate(_BASE64URL, _NOT_BASE64),
     View.BARE: bare,
     View.HEX: lambda lower: lower.translate(None, _NOT_HEX),
     View.DIGITS: lambda lower: lower.translate(None, _NOT_DIGIT),
 }
-"""Each view from the lower-case bytes, or from any view before it: these take away ever more."""
+"""Each view from any view before it: these take away ever more."""
+_BEFORE: Final = {View.BASE64: View.RAW, View.BARE: View.BASE64, View.HEX: View.BARE, View.DIGITS: View.HEX}
+
+
+class Views:
+    """The views of one reading, each made when it is first looked at, from the one before."""
+
+    def __init__(self, reading: bytes) -> None:
+        self._made: dict[View, bytes] = {View.RAW: reading}
+
+    def __getitem__(self, view: View) -> bytes:
+        made = self._made.get(view)
+        if made is None:
+            made = self._made[view] = VIEWS[view](self[_BEFORE[view]])
+        return made
 
 
 def writings(value: str) -> Mapping[View, frozenset[bytes]]:
