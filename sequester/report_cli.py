@@ -1,5 +1,6 @@
 """`sequester report`: the evidence on one page, sealed; `sequester report verify` says whether it is as it was made."""
 
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,8 +21,8 @@ def report(
     settings: Annotated[
         Path | None, typer.Option("--settings", "-s", exists=True, dir_okay=False, help="a stack's settings")
     ] = None,
-    out: Annotated[Path, typer.Option(help="the page")] = Path("out/report.html"),
-    json_: Annotated[Path | None, typer.Option("--json", help="the same as JSON")] = None,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="the page")] = Path("out/report.html"),
+    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="the same as JSON")] = None,
     drill: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="what `sequester drill --json` wrote")
     ] = None,
@@ -47,6 +48,11 @@ def report(
 
     if key and kms:
         _refuse("--key and --kms: use one of them")
+    files = {"--out": out, "--json": json_, "--drill": drill, "--key": key}
+    named = [(option, file.resolve()) for option, file in files.items() if file]
+    for (one, path), (other, same) in combinations(named, 2):
+        if path == same:
+            _refuse(f"{one} and {other}: both name {files[one]}: use one file for each")
     if repository and not repository.startswith("https://"):
         _refuse(f"--repository {repository}: is no address of a repository: begin with https://")
     signer: Signer | None = None
@@ -54,9 +60,7 @@ def report(
         if key:
             signer = FileKey(key)
         elif kms:
-            import boto3
-
-            signer = KmsKey(kms, boto3.client("kms"))  # pyright: ignore[reportUnknownMemberType]
+            signer = KmsKey.of_environment(kms)
         held = from_json(drill.read_bytes()) if drill else None
         config = stack_config(settings or SETTINGS_FILE)
         with Console(stderr=True).status("standing the program up in the embedded cloud") as status:

@@ -25,7 +25,7 @@ from sequester.proof.selector import Selector
 from sequester.proof.verdict import Escapes, Proved, Verdict
 from sequester.readback.whole import Whole
 from sequester.report.evidence import ROOT, ControlRow, NoEvidenceError, Place, controls
-from sequester.report.flows import Flow, Quiet, flows, quiet
+from sequester.report.flows import VIEWER, Flow, Quiet, flows, quiet
 from sequester.report.limits import NOT_COVERED
 
 SCHEMA: Final = 1
@@ -165,7 +165,7 @@ def gather(
     return Report(
         origin=_origin(settings, source),
         claims=tuple(_claim(claim, verdict, model) for claim, verdict in prove(model, selector=selector).items()),
-        flows=tuple(flows(model, selector, hosts)),
+        flows=(*flows(model, selector, hosts), *(VIEWER if settings.viewer else ())),
         quiet=tuple(quiet(model, selector)),
         controls=tuple(_control(row, found) for row in controls()),
         tripwires=tuple(_wire(row, drill.outcomes if drill else ()) for row in TRIPWIRES),

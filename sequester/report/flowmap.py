@@ -76,24 +76,20 @@ class FlowMap:
 def flow_map(flows: Sequence[Flow], quiet: Sequence[Quiet]) -> FlowMap:
     """The picture: sources that send least come first; targets with the same flows share a box."""
     inside, outside = [f for f in flows if not f.leaves], [f for f in flows if f.leaves]
-    within = _order(dict.fromkeys(f.source for f in flows if not _is_door(f.source)), flows)
-    doors = list(dict.fromkeys(f.source for f in flows if _is_door(f.source)))
+    within = _order(dict.fromkeys(f.source for f in flows if not f.outside), flows)
+    without = list(dict.fromkeys(f.source for f in flows if f.outside))
     top = HEAD
     sources = [_source(one.source, quiet=True) for one in quiet] + [_source(name) for name in within]
     targets, right_stop = _column(_targets(inside, within), RIGHT, WIDTH_RIGHT, top + HEAD)
     upper, stop = _column(sources, LEFT, WIDTH_LEFT, top + HEAD, right_stop)
     vpc = Frame("VPC", top, max(stop, right_stop) - top)
     below = vpc.y + vpc.height + GAP
-    lower, stop = _column([_source(name) for name in doors], LEFT, WIDTH_LEFT, below + HEAD)
-    beyond, right_stop = _column(_targets(outside, [*within, *doors]), RIGHT, WIDTH_RIGHT, below + HEAD)
+    lower, stop = _column([_source(name) for name in without], LEFT, WIDTH_LEFT, below + HEAD)
+    beyond, right_stop = _column(_targets(outside, [*within, *without]), RIGHT, WIDTH_RIGHT, below + HEAD)
     out = Frame("outside of the VPC", below, max(stop, right_stop, below + HEAD + GAP) - below)
-    starts = dict(zip([*(one.source for one in quiet), *within, *doors], (*upper, *lower), strict=True))
+    starts = dict(zip([*(one.source for one in quiet), *within, *without], (*upper, *lower), strict=True))
     edges = [*_edges(starts, targets, leaves=False), *_edges(starts, beyond, leaves=True)]
     return FlowMap(out.y + out.height + GAP, (vpc, out), (*upper, *targets, *lower, *beyond), edges)
-
-
-def _is_door(name: str) -> bool:
-    return name.startswith("door ")
 
 
 def _order(names: Iterable[str], flows: Sequence[Flow]) -> list[str]:

@@ -7,10 +7,11 @@ inside.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Final, cast
 
 from sequester.proof.export import namespaces
-from sequester.proof.model import Model, NaclRule, Place
+from sequester.proof.iam.document import statements
+from sequester.proof.model import Document, Model, NaclRule, Place
 from sequester.proof.netpol import Allowed, Pods, Policy, by_namespace, egress_of, policies
 from sequester.proof.packets import service_ranges
 from sequester.proof.reach import Network, acl_services
@@ -30,13 +31,26 @@ from sequester.proof.space import (
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """`services` as a person reads them; `by`: what lets it through. `leaves`: the target is outside of the VPC."""
+    """`services` as a person reads them; `by`: what lets it through.
+
+    leaves: the target is outside of the VPC; outside: the source is, too.
+    """
 
     source: str
     target: str
     services: str
     by: str
     leaves: bool = False
+    outside: bool = False
+
+
+VIEWER: Final = (
+    Flow("holders of a signed URL", "CloudFront, for the viewer", "tcp port 443",
+         "a signature of the viewer's key", leaves=True, outside=True),
+    Flow("CloudFront, for the viewer", "the viewer's bucket", "tcp port 443",
+         "the bucket's policy: this distribution only, to read", leaves=True, outside=True),
+)  # fmt: skip
+"""What a viewer adds; what it shows can ask for nothing (its headers)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,7 @@ def flows(model: Model, selector: Selector, doors: Sequence[tuple[str, Sequence[
         *_to_lists(model),
         *_from_pods(model, selector),
         *_by_doors(model, doors),
+        *_by_functions(model),
     ]
     return sorted(set(found), key=lambda flow: (flow.leaves, flow.source, flow.target, flow.services, flow.by))
 
@@ -228,4 +243,22 @@ def _by_doors(model: Model, doors: Sequence[tuple[str, Sequence[str]]]) -> Itera
         if door in there:
             for host in hosts:
                 by = "the tenant's allowlist; each request on record"
-                yield Flow(f"door {door}", host, "tcp port 443", by, leaves=True)
+                yield Flow(f"door {door}", host, "tcp port 443", by, leaves=True, outside=True)
+
+
+def _by_functions(model: Model) -> Iterator[Flow]:
+    """Other functions that are not in a VPC: the responder. Nothing but their code and role bounds what they call."""
+    for function in model.functions.values():
+        if not (function.door or function.in_vpc):
+            role = model.identities.get(function.role)
+            policies = role.policies if role else ()
+            allowed = sorted({a.partition(":")[0] for where, one in policies for a in _allowed(one, where)})
+            by = "its code alone: no network filter is here; its role says which calls succeed (E4)"
+            to = f"AWS's APIs: {', '.join(allowed)}"
+            yield Flow(f"function {function.name}", to, "tcp port 443", by, leaves=True, outside=True)
+
+
+def _allowed(policy: Document, where: str) -> Iterator[str]:
+    """Actions, as `s3:getobject`."""
+    for statement in statements(policy, where):
+        yield from statement.actions if statement.allow else ()

@@ -94,8 +94,25 @@ class KmsKey:
             raise SealError(f"--kms {key}: is another kind of key: use one of the spec ECC_NIST_P256")
         self.public_key = told["PublicKey"].hex()
 
+    @classmethod
+    def of_environment(cls, key: str) -> "KmsKey":
+        """By the region and credentials that AWS's own tools would use. Raises SealError if there are none."""
+        import boto3
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            client = boto3.client("kms")  # pyright: ignore[reportUnknownMemberType]
+        except BotoCoreError as error:
+            raise SealError(f"--kms {key}: {error} Set AWS_DEFAULT_REGION and credentials, or AWS_PROFILE") from None
+        return cls(key, client)
+
     def sign(self, digest: bytes) -> bytes:
-        told = self._kms.sign(KeyId=self._id, Message=digest, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256")
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            told = self._kms.sign(KeyId=self._id, Message=digest, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256")
+        except (BotoCoreError, ClientError) as error:
+            raise SealError(f"--kms {self._id}: {error}: name a key that you may sign by") from None
         return told["Signature"]
 
 

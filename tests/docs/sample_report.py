@@ -67,7 +67,8 @@ def report(stack: str = "sequester") -> Report:
         flows=(
             Flow(HOSTILE, "the API server", "tcp port 443", HOSTILE),
             Flow("pods of a", "S3", "tcp port 443", "a list", leaves=True),
-            Flow("door d", HOSTILE, "tcp port 443", "the allowlist", leaves=True),
+            Flow("door d", HOSTILE, "tcp port 443", "the allowlist", leaves=True, outside=True),
+            Flow(HOSTILE * 2, HOSTILE * 3, "tcp port 443", HOSTILE, leaves=True, outside=True),
         ),
         quiet=(Quiet("pods of b-sandbox", HOSTILE),),
         controls=(

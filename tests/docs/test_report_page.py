@@ -177,5 +177,7 @@ def test_the_picture_has_every_flow_and_nothing_overlaps() -> None:
     assert boxes_overlap(report()) == []
     assert [box.titles[0] for box in drawn.boxes if box.quiet] == ["pods of b-sandbox"]
     assert all(len(line) < 80 for box in drawn.boxes for line in (*box.titles, *(entry.text for entry in box.entries)))
-    assert sum(edge.leaves for edge in drawn.edges) == 2
+    assert sum(edge.leaves for edge in drawn.edges) == 3
+    beyond = [edge for edge in drawn.edges if edge.y1 >= drawn.frames[1].y]
+    assert len(beyond) == sum(flow.outside for flow in report().flows) == 2
     assert all(box.y + box.height <= drawn.height for box in drawn.boxes)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from sample_report import calm, report
 from typer.testing import CliRunner
@@ -100,6 +101,48 @@ def run(*words: object) -> tuple[int, str]:
     done = CliRunner().invoke(app, ["report", *map(str, words)])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "r", "--json", "r"], "--out and --json: both name r: use one file for each"),
+        (["--out", "./k", "--key", "k"], "--out and --key: both name k: use one file for each"),
+        (["--json", "d.json", "--drill", "d.json"], "--json and --drill: both name d.json: use one file for each"),
+        (["--out", "folder"], "'--out': file 'folder' is a directory"),
+        (["--kms", "alias/x"], "--kms alias/x: You must specify a region. Set AWS_DEFAULT_REGION and credentials"),
+    ],
+    ids=lambda one: "-".join(one).replace("/", "") if isinstance(one, list) else "",
+)
+def test_a_wrong_use_is_a_line_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("k", "d.json"):
+        (tmp_path / name).write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "none")
+    code, told = run(*words)
+    assert (code in (2, 64), said in told.replace("\n", " ")) == (True, True), told
+    assert {file.name: file.read_text() for file in tmp_path.iterdir() if file.is_file()} == dict.fromkeys(
+        ("k", "d.json"), "mine"
+    )
+
+
+def test_a_key_of_kms_that_may_not_sign_is_a_line() -> None:
+    with mock_aws():
+        kms = boto3.client("kms", "us-east-1")
+        made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+        signer = KmsKey(made, kms)
+        kms.meta.events.register("before-call.kms.Sign", _refused)
+        with pytest.raises(SealError, match="that you may sign by"):
+            both(signer)
+
+
+def _refused(**_: object) -> None:
+    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Sign")
 
 
 def test_verify_as_people_call_it(tmp_path: Path) -> None:

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from infra.tripwire_table import TRIPWIRES
 from sequester.example import SETTINGS_FILE
@@ -12,10 +16,11 @@ from sequester.proof.model import Model, Nacl, NaclRule, Place, SecurityRule
 from sequester.proof.reach import Network
 from sequester.proof.selector import Selector
 from sequester.proof.space import EVERY_SERVICE, TCP, UDP, Prefix, prefix, services
-from sequester.readback.whole import observe_whole
-from sequester.report.document import Overall, Report
-from sequester.report.flows import Flow, flows, named
+from sequester.readback.whole import Whole, observe_whole
+from sequester.report.document import Overall, Report, gather
+from sequester.report.flows import VIEWER, Flow, flows, named
 from sequester.report.made import report_of
+from sequester.report.page import page
 from sequester.sources.program import program_model
 from sequester.standing import settings_of, stack_config, standing
 
@@ -51,6 +56,33 @@ def test_no_flow_begins_in_a_sandbox_pod(made: tuple[Report, Model]) -> None:
     outside = {flow.source: flow.target for flow in report.flows if flow.leaves}
     assert outside["door sequester-door-research"] == "api.github.com (GET)"
     assert all("gateway endpoint" in to for source, to in outside.items() if source.startswith("node group"))
+
+
+def test_what_stands_outside_of_the_vpc_is_shown_with_what_bounds_it(made: tuple[Report, Model]) -> None:
+    report, model = made
+    beyond = {flow.source: flow for flow in report.flows if flow.outside}
+    assert set(beyond) == {"door sequester-door-research", "function sequester-responder"}
+    responder = beyond["function sequester-responder"]
+    assert {"ec2", "iam", "lambda", "logs", "s3"} <= set(responder.target.removeprefix("AWS's APIs: ").split(", "))
+    assert "no network filter" in responder.by
+    inside = {key: replace(one, in_vpc=True) for key, one in model.functions.items()}
+    within = flows(replace(model, functions=inside), Selector())
+    assert not any(flow.source == responder.source and flow.outside for flow in within), (
+        "in a VPC its security group bounds it"
+    )
+
+
+def test_a_viewer_is_shown_where_there_is_one(made: tuple[Report, Model]) -> None:
+    plain, model = made
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    viewer = {"public_key": pem, "writers": ["arn:aws:iam::123456789012:role/reports"]}
+    settings = settings_of(stack_config(SETTINGS_FILE) | {"sequester:viewer": viewer})
+    seen = cast("Whole", SimpleNamespace(findings=list))
+    shown = gather(settings, model, seen, (), "a test")
+    assert set(shown.flows) - set(plain.flows) == set(VIEWER)
+    assert "CloudFront, for the viewer" in page(shown, "")
+    assert "CloudFront, for the viewer" not in page(plain, "")
 
 
 _PORTS = (22, 53, 80, 123, 443, 8080, 10250)
