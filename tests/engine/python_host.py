@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import Queue
 from threading import Thread
@@ -16,6 +16,12 @@ from typing import IO, Any
 
 import grpc
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
+
+
+_SAID: Mapping[str, Callable[[bytes], Any]] = {
+    "stdout": lambda some: language_pb2.RunPluginResponse(stdout=some),
+    "stderr": lambda some: language_pb2.RunPluginResponse(stderr=some),
+}
 
 
 class Host(language_pb2_grpc.LanguageRuntimeServicer):
@@ -45,7 +51,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             name, some = said.get()
             open_ -= not some
             if some:
-                yield language_pb2.RunPluginResponse(**{name: some})
+                yield _SAID[name](some)
         yield language_pb2.RunPluginResponse(exitcode=plugin.wait())
 
 

@@ -77,7 +77,7 @@ def test_a_viewer_is_shown_where_there_is_one(made: tuple[Report, Model]) -> Non
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
     pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
     viewer = {"public_key": pem, "writers": ["arn:aws:iam::123456789012:role/reports"]}
-    settings = settings_of(stack_config(SETTINGS_FILE) | {"sequester:viewer": viewer})
+    settings = settings_of({**stack_config(SETTINGS_FILE), "sequester:viewer": viewer})
     seen = cast("Whole", SimpleNamespace(findings=list))
     shown = gather(settings, model, seen, (), "a test")
     assert set(shown.flows) - set(plain.flows) == set(VIEWER)
