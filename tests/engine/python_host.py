@@ -17,7 +17,6 @@ from typing import IO, Any
 import grpc
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-
 _SAID: Mapping[str, Callable[[bytes], Any]] = {
     "stdout": lambda some: language_pb2.RunPluginResponse(stdout=some),
     "stderr": lambda some: language_pb2.RunPluginResponse(stderr=some),
