@@ -10,15 +10,16 @@ value, no secret.
 import base64
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from .denial import DeniedError
+from .denial import DeniedError, denying
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,6 +30,8 @@ GENESIS: Final = "0" * 64
 HEAD_ITEM: Final = "head"
 SIGNING_ALGORITHM: Final = "ECDSA_SHA_256"
 _ATTEMPTS: Final = 64
+_MAX_RECORD_BYTES: Final = 64 * 1024
+_HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 Value = str | int | bool | None
 
@@ -76,14 +79,12 @@ class Chain:
 
     def append(self, kind: str, entry: Mapping[str, Value]) -> Link:
         """Write one record and move the head to it. Raises DeniedError(audit.unavailable); then nothing may be sent."""
-        try:
-            return self._append(kind, entry)
-        except (BotoCoreError, ClientError, OSError, ValueError, KeyError) as error:
-            self._last = None  # whatever is known of the chain is read anew
-            raise DeniedError("audit.unavailable") from error
+        last, self._last = self._last, None  # what fails leaves nothing known: the head is read anew
+        with denying("audit.unavailable"):
+            self._last = self._append(kind, entry, last or self._head())
+            return self._last
 
-    def _append(self, kind: str, entry: Mapping[str, Value]) -> Link:
-        last = self._last or self._head()
+    def _append(self, kind: str, entry: Mapping[str, Value], last: Link) -> Link:
         own = secrets.token_hex(8)  # two writers may say the same in the same millisecond: each record is one writer's
         for _ in range(_ATTEMPTS):
             record = encode(
@@ -101,16 +102,15 @@ class Chain:
             link = Link(last.seq + 1, hashlib.sha256(record).hexdigest())
             outcome = self._create(link, record)
             if outcome == "exists":
-                last = self._follow(last)
-            if outcome == "created" or last == link:  # ours: the first answer of a retried put may be lost
+                last = self._beyond(last, link)
+            if outcome == "created" or last == link:
                 self._move_head(link)
-                self._last = link
                 return link
         raise DeniedError("audit.unavailable")
 
     def _create(self, link: Link, record: bytes) -> str:
         try:
-            self._store.s3.put_object(
+            answer = self._store.s3.put_object(
                 Bucket=self._store.bucket,
                 Key=object_key(self._tenant, link.seq),
                 Body=record,
@@ -126,18 +126,31 @@ class Chain:
                     return "busy"
                 case _:
                     raise
+        if base64.b64decode(answer["ChecksumSHA256"]).hex() != link.hash:
+            raise DeniedError("audit.unavailable")  # what was stored is not what was sent, or nothing was
         return "created"
 
+    def _beyond(self, last: Link, own: Link) -> Link:
+        """The number after `last` is taken: by our own record, if the first answer of a retried put was lost. Else go
+        on from the head, however far others have come; where a writer died before it moved the head, help it forward.
+        """
+        taken = self._follow(last)
+        if taken == own:
+            return own
+        head = self._head()
+        if head.seq < taken.seq:
+            self._move_head(taken)
+        return head if head.seq > taken.seq else taken
+
     def _follow(self, last: Link) -> Link:
-        """Another writer has the next number: check that its record follows ours, and help its head forward."""
+        """The record after `last`, which must follow it."""
         key = object_key(self._tenant, last.seq + 1)
-        record = self._store.s3.get_object(Bucket=self._store.bucket, Key=key)["Body"].read()
+        body = self._store.s3.get_object(Bucket=self._store.bucket, Key=key)["Body"]
+        record = body.read(_MAX_RECORD_BYTES)  # of a longer one the rest is missing, and it is none
         fields = cast("dict[str, object]", json.loads(record))
         if fields.get("prev") != last.hash or fields.get("seq") != last.seq + 1:
             raise DeniedError("audit.unavailable")  # broken: `sequester audit verify` names how
-        link = Link(last.seq + 1, hashlib.sha256(record).hexdigest())
-        self._move_head(link)
-        return link
+        return Link(last.seq + 1, hashlib.sha256(record).hexdigest())
 
     def _head(self) -> Link:
         answer = self._store.dynamodb.get_item(
@@ -148,7 +161,10 @@ class Chain:
         item = answer.get("Item")
         if item is None:
             return Link(0, GENESIS)
-        return Link(int(item["seq"].get("N", "")), item["hash"].get("S", ""))
+        head = Link(int(item["seq"].get("N", "")), item["hash"].get("S", ""))
+        if head.seq < 1 or not _HASH.match(head.hash):
+            raise DeniedError("audit.unavailable")  # no door wrote this: to go on from it would break the chain
+        return head
 
     def _move_head(self, link: Link) -> None:
         """Only ever forward; a head that is further already is another writer's."""

@@ -5,15 +5,16 @@ stays within the limit; the kill switch is a condition of the same transaction. 
 the door is open, or nothing is.
 """
 
+import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from .denial import DeniedError
+from .denial import DeniedError, denying
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -98,21 +99,28 @@ class Budget:
         self._take([Meter("budget.entropy", "unreadable", _DAY_SECONDS, amount, limit)], self._clock())
 
     def settle(self, reservation: Reservation, bytes_in: int) -> None:
-        """Give back what was reserved and did not come. If that fails, the tenant has a little less: never more."""
+        """Give back what was reserved and did not come. If that fails, the tenant has a little less: never more.
+
+        By a transaction, whose token holds for every try of the SDK: an update whose answer was lost would be made
+        again.
+        """
         unused = reservation.bytes_in - bytes_in
         if unused <= 0:
             return
-        for item in reservation.items:
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key={"tenant": {"S": self._tenant}, "item": {"S": item}},
-                    UpdateExpression="ADD spent :unused",
-                    ConditionExpression="spent >= :kept",
-                    ExpressionAttributeValues={":unused": {"N": str(-unused)}, ":kept": {"N": str(unused)}},
-                )
-            except (BotoCoreError, ClientError):
-                continue
+        writes: list[TransactWriteItemTypeDef] = [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": {"tenant": {"S": self._tenant}, "item": {"S": item}},
+                    "UpdateExpression": "ADD spent :unused",
+                    "ConditionExpression": "spent >= :kept",
+                    "ExpressionAttributeValues": {":unused": {"N": str(-unused)}, ":kept": {"N": str(unused)}},
+                }
+            }
+            for item in reservation.items
+        ]
+        with contextlib.suppress(DeniedError):
+            self._write(writes, ["budget.bytes_in"] * len(writes))
 
     def _take(self, meters: list[Meter], now: float) -> None:
         for meter in meters:
@@ -128,19 +136,21 @@ class Budget:
             },
             *({"Update": self._update(meter, now)} for meter in meters),
         ]
-        rules = ["door.halted", *(meter.rule for meter in meters)]
+        self._write(writes, ["door.halted", *(meter.rule for meter in meters)])
+
+    def _write(self, writes: "Sequence[TransactWriteItemTypeDef]", rules: Sequence[str]) -> None:
+        """All or nothing; `rules`: what a failed condition of each means. Raises DeniedError."""
         for _ in range(_CONFLICT_RETRIES):
-            try:
-                self._dynamodb.transact_write_items(TransactItems=writes)
-            except ClientError as error:
-                failed = _first_failure(error, rules)
-                if failed is not None:
-                    raise DeniedError(failed) from error
-                time.sleep(self._random.uniform(0, _CONFLICT_PAUSE_SECONDS))
-            except BotoCoreError as error:
-                raise DeniedError("budget.unavailable") from error
-            else:
-                return
+            with denying("budget.unavailable"):
+                try:
+                    self._dynamodb.transact_write_items(TransactItems=writes)
+                except ClientError as error:
+                    failed = _first_failure(error, rules)
+                    if failed is not None:
+                        raise DeniedError(failed) from error
+                else:
+                    return
+            time.sleep(self._random.uniform(0, _CONFLICT_PAUSE_SECONDS))
         raise DeniedError("budget.unavailable")
 
     def _update(self, meter: Meter, now: float) -> "UpdateTypeDef":
@@ -165,7 +175,7 @@ def _meters(allowance: Allowance, host: str, bytes_out: int, bytes_in: int) -> I
             yield Meter("budget.bytes_in", f"in#{scope}", _DAY_SECONDS, bytes_in, limits.bytes_in_per_day)
 
 
-def _first_failure(error: ClientError, rules: list[str]) -> str | None:
+def _first_failure(error: ClientError, rules: Sequence[str]) -> str | None:
     """The rule whose condition failed; None when the transaction only met another one and may be tried again."""
     if error.response.get("Error", {}).get("Code") != "TransactionCanceledException":
         return "budget.unavailable"

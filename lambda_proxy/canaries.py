@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from .denial import DeniedError
+from .denial import denying
 from .patterns import Pattern, PatternSet
 from .writings import MIN_WRITING_BYTES, View, Views, bare, base64_at, writings
 
@@ -165,7 +163,7 @@ class Window:
     def add(self, canary: str, places: Iterable[int]) -> set[int]:
         """Remember places and return all that the window holds. Raises DeniedError(inspect.unavailable)."""
         window = int(self._clock() // WINDOW_SECONDS)
-        try:
+        with denying("inspect.unavailable"):
             before = self._dynamodb.get_item(
                 TableName=self._table, Key=self._key(canary, window - 1), ConsistentRead=True
             ).get("Item", {})
@@ -178,10 +176,8 @@ class Window:
                     ":expires": {"N": str((window + 3) * WINDOW_SECONDS)},
                 },
                 ReturnValues="ALL_NEW",
-            ).get("Attributes", {})
-        except (BotoCoreError, ClientError) as error:
-            raise DeniedError("inspect.unavailable") from error
-        return {int(place) for item in (before, now) for place in item.get("places", {}).get("NS", [])}
+            )["Attributes"]
+            return {int(place) for item in (before, now) for place in item.get("places", {}).get("NS", [])}
 
     def _key(self, canary: str, window: int) -> dict[str, dict[str, str]]:
         return {"tenant": {"S": self._tenant}, "item": {"S": f"canary#{canary}#{window}"}}

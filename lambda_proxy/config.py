@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from .allow import Rule, check_host
 from .budget import Allowance, Limits
@@ -87,7 +87,7 @@ def load(raw: bytes, tenant: str) -> Configuration:
 
 
 def _check_whose(document: Mapping[str, object], tenant: str) -> None:
-    if document.get("version") != 1:
+    if document.get("version") != 1 or isinstance(document["version"], bool | float):
         raise ConfigError(f"version: {document.get('version')!r} is not 1: deploy code and configuration together")
     if document.get("tenant") != tenant:
         raise ConfigError(f"tenant: {document.get('tenant')!r} is not this door's tenant {tenant!r}")
@@ -220,7 +220,7 @@ class ConfigurationSource:
         if now - self._asked_at >= FRESH_SECONDS:
             try:
                 self._refresh()
-            except (ConfigError, BotoCoreError, ClientError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the last good one stays in force
                 print(json.dumps({"event": "configuration_refused", "tenant": self._tenant, "why": _why(error)}))
             else:
                 self._good_at = self._asked_at = now

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from .canaries import KnownValue
 from .config import Configuration
-from .denial import DeniedError
+from .denial import DeniedError, denying
 from .inspection import Known
 from .respond import Response
 from .writings import Views
@@ -63,10 +61,8 @@ class SecretSource:
             digest, at, keyring = self._kept
             if digest == configuration.digest and now - at < FRESH_SECONDS:
                 return keyring
-        try:
+        with denying("door.credential"):
             keyring = self._read(configuration)
-        except (BotoCoreError, ClientError, ValueError, KeyError, RecursionError) as error:
-            raise DeniedError("door.credential") from error
         self._kept = (configuration.digest, now, keyring)
         return keyring
 

@@ -3,7 +3,8 @@
 A caller learns which rule denied it and nothing more: neither what was found, nor what would have been allowed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 
 RULES: Mapping[str, str] = MappingProxyType(
@@ -74,3 +75,14 @@ class DeniedError(Exception):
         super().__init__(f"{rule}: {RULES[rule]}")
         self.rule = rule
         self.reason = RULES[rule]
+
+
+@contextmanager
+def denying(rule: str) -> Generator[None]:
+    """Whatever fails inside is a denial by `rule`: an answer can be broken in more ways than could be listed."""
+    try:
+        yield
+    except DeniedError:
+        raise
+    except Exception as error:
+        raise DeniedError(rule) from error

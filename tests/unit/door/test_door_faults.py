@@ -130,9 +130,9 @@ def test_a_conflict_is_tried_again_and_then_denied(lane: Lane) -> None:
 
 
 def test_settling_that_fails_leaves_the_tenant_with_less_never_more(lane: Lane) -> None:
-    with failing(lane.clients, "dynamodb", "UpdateItem", 2, throttled) as tried:
+    with failing(lane.clients, "dynamodb", "TransactWriteItems", 1, throttled) as tried:
         assert lane.fetch(max_bytes=5000)["status"] == 200
-    assert len(tried) == 3
+    assert len(tried) == 2
     items = lane.clients.dynamodb.query(
         TableName=TABLE, KeyConditionExpression="tenant = :t", ExpressionAttributeValues={":t": {"S": lane.tenant}}
     )["Items"]
