@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from sequester.door import DoorError
+
+_VARIABLES = frozenset({"DOOR_TENANT", "DOOR_TABLE", "DOOR_AUDIT_BUCKET", "DOOR_CONFIG_BUCKET", "DOOR_CONFIG_KEY"})
+"""What `lambda_proxy.handler.compose` cannot do without."""
 
 Client = Callable[[str], Any]
 """Service name → boto3 client."""
@@ -30,8 +34,8 @@ def function_of(stack: str, tenant: str | None, folder: Path) -> str:
     command = ["pulumi", "stack", "output", "doors", "--json", "--stack", stack, "--cwd", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-        doors = cast("Mapping[str, str]", json.loads(done.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        doors = cast("Mapping[str, str]", dict(json.loads(done.stdout)))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
         said = " ".join(str(getattr(error, "stderr", "") or error).split())
         raise NotDeployedError(f"--stack: {stack} gives no output `doors` ({said}): is it deployed?") from None
     return doors[chosen(doors, tenant)]
@@ -51,6 +55,9 @@ def environment(client: Client, function: str, alias: str = "live") -> Mapping[s
     """The variables of a function, as its live version has them. Raises NotDeployedError."""
     try:
         found = client("lambda").get_function_configuration(FunctionName=function, Qualifier=alias)
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise NotDeployedError(f"{function}: its configuration cannot be read: {error}") from None
-    return cast("Mapping[str, str]", found["Environment"]["Variables"])
+    variables = cast("Mapping[str, str]", found.get("Environment", {}).get("Variables", {}))
+    if missing := sorted(_VARIABLES - variables.keys()):
+        raise NotDeployedError(f"{function}: it has no {', '.join(missing)}: name the function of a door")
+    return variables

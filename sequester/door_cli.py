@@ -1,5 +1,6 @@
 """`sequester fetch` and `sequester audit verify`: a door here or in the account, and the same words for both."""
 
+import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from sequester.audit import HARMLESS, AuditStore, Report, verify
+from sequester.audit import HARMLESS, AuditStore, Report, UnreadableError, verify
 from sequester.door import DEFAULT_MAX_SIZE_BYTES, Door, DoorError, FetchDeniedError, Fetched
 from sequester.example import PROGRAM, SETTINGS_FILE
 
@@ -65,7 +66,7 @@ def fetch(
         typer.echo(f"denied by {denied.rule}: {denied.reason} ({record})", err=True)
         raise typer.Exit(DENIED) from None
     except _cannot_be_asked() as error:
-        typer.echo(str(error), err=True)
+        typer.echo(_in_one_line(error), err=True)
         raise typer.Exit(UNAVAILABLE) from None
     _show(answer)
 
@@ -102,7 +103,11 @@ def _body(data: str | None) -> bytes:
 def _cannot_be_asked() -> tuple[type[Exception], ...]:
     from sequester.standing import EXPECTED
 
-    return (DoorError, BotoCoreError, ClientError, *EXPECTED)
+    return (DoorError, UnreadableError, BotoCoreError, ClientError, *EXPECTED)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 @contextmanager
@@ -156,7 +161,7 @@ def audit_verify(
         variables = environment(client, name)
         report = verify(audit_store(client, variables), variables["DOOR_TENANT"], known)
     except _cannot_be_asked() as error:
-        typer.echo(str(error), err=True)
+        typer.echo(_in_one_line(error), err=True)
         raise typer.Exit(UNAVAILABLE) from None
     _tell(report, console)
     raise typer.Exit(0 if report.intact else DENIED)
@@ -165,17 +170,20 @@ def audit_verify(
 def _known(since: str | None) -> tuple[int, str] | None:
     if since is None:
         return None
-    seq, _, digest = since.partition(":")
-    if not (seq.isdigit() and len(digest) == _HASH_CHARACTERS):
-        raise typer.BadParameter(f"{since!r}: write RECORD:HASH, as the last line of a verification has them")
-    return int(seq), digest
+    found = _RECORD_AND_HASH.match(since)
+    if found is None:
+        raise typer.BadParameter(
+            f"{since!r}: write RECORD:HASH, as the last line of a verification has them", param_hint="--since"
+        )
+    return int(found[1]), found[2].lower()
 
 
 def _tell(report: Report, console: Console) -> None:
     for finding in report.findings:
         mark = "?" if finding.fault in HARMLESS else "✗"
         console.print(f"{mark} record {finding.seq}: {finding.fault}: {finding.detail}", markup=False, soft_wrap=True)
-    verdict = "nobody touched the chain" if report.intact else "somebody touched the chain"
+    first = f", first at record {report.first_break}" if report.first_break else ""
+    verdict = "nobody touched the chain" if report.intact else f"somebody touched the chain{first}"
     console.print(
         f"{report.tenant}: {report.records} records, the last is {report.last[0]}:{report.last[1]}: {verdict}",
         markup=False,
@@ -215,4 +223,4 @@ def _tampered(tenant: str | None, settings: Path, console: Console) -> bool:
 
 
 _DENIALS = 6
-_HASH_CHARACTERS = 64
+_RECORD_AND_HASH = re.compile(r"([0-9]{1,16}):([0-9A-Fa-f]{64})\Z")

@@ -167,6 +167,39 @@ def _head_without_hash(store: AuditStore, tenant: str) -> None:
     store.dynamodb.put_item(TableName=store.table, Item=item)
 
 
+def _head_of_none(store: AuditStore, tenant: str) -> None:
+    item = {"tenant": {"S": tenant}, "item": {"S": "head"}, "seq": {"N": "0"}, "hash": {"S": "0" * 64}}
+    store.dynamodb.put_item(TableName=store.table, Item=item)
+
+
+def _number_zero(store: AuditStore, tenant: str) -> None:
+    put(store, key(tenant, 0), read(store, key(tenant, AT)))
+
+
+def _written_otherwise(store: AuditStore, tenant: str) -> None:
+    """The last record with a key twice, and the head moved to it: every hash is right."""
+    seq = last(store, tenant)
+    rewrite(store, tenant, seq, b'{"rule":"x",' + read(store, key(tenant, seq))[1:])
+    set_head(store, tenant, seq)
+
+
+def _large(store: AuditStore, tenant: str) -> None:
+    rewrite(store, tenant, AT, read(store, key(tenant, AT)) + b" " * 1_000_000)
+
+
+def _ended_twice(store: AuditStore, tenant: str) -> None:
+    """A record that follows the last one, and says that a request ended which nobody made."""
+    seq = last(store, tenant)
+    end = read(store, key(tenant, seq))
+    prev = hashlib.sha256(end).hexdigest()
+    put(store, key(tenant, seq + 1), changed(end, seq=seq + 1, prev=prev, kind="outcome", intent=1))
+    set_head(store, tenant, seq + 1)
+
+
+def _name_of_two_lines(store: AuditStore, tenant: str) -> None:
+    put(store, f"audit/{tenant}/x\n{tenant}: nobody touched the chain", b"x")
+
+
 def _emptied(store: AuditStore, tenant: str) -> None:
     remove(store, tenant, *range(1, last(store, tenant) + 1))
 
@@ -189,6 +222,12 @@ TAMPERINGS: Sequence[Tampering] = (
     Tampering("an outcome of no intent", _odd_outcome, frozenset({Fault.EDITED})),
     Tampering("a record that nests too deep to be read", _deep, frozenset({Fault.EDITED})),
     Tampering("another tenant's record", _another_s, frozenset({Fault.FOREIGN})),
-    Tampering("a head without a hash", _head_without_hash, frozenset({Fault.EDITED})),
+    Tampering("a head without a hash", _head_without_hash, frozenset({Fault.HEAD_FORGED})),
+    Tampering("a head before the first record", _head_of_none, frozenset({Fault.HEAD_FORGED})),
+    Tampering("a record of number zero", _number_zero, frozenset({Fault.FOREIGN})),
+    Tampering("a last record with two readings", _written_otherwise, frozenset({Fault.EDITED})),
+    Tampering("a record of a megabyte", _large, frozenset({Fault.EDITED})),
+    Tampering("the end of a request that has none", _ended_twice, frozenset({Fault.FOREIGN})),
+    Tampering("a name that looks like a verdict", _name_of_two_lines, frozenset({Fault.FOREIGN})),
     Tampering("every record gone", _emptied, frozenset({Fault.TRUNCATED})),
 )

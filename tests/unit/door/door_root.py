@@ -3,8 +3,11 @@
 It runs in a process of its own; moto, the upstream and its authority are named by the environment that the test gives.
 """
 
+import itertools
 import os
+import signal
 import socket
+import time
 from collections.abc import Sequence
 
 import botocore.session
@@ -24,14 +27,32 @@ def _refuse(address: str) -> bool:
     return address != "127.0.0.1" and is_special(address)
 
 
+_end, _, _at = os.environ.get("TEST_END", "").partition(" ")
+"""A signal, and at which call to AWS, counted from 0, or at `dial`, this process sends it to itself."""
+_calls = itertools.count()
+
+
+def _end_at(here: str) -> None:
+    if _end and here == _at:
+        os.kill(os.getpid(), signal.Signals[_end])
+        time.sleep(60)  # a signal that is handled comes a little later
+
+
+def _session() -> botocore.session.Session:
+    session = botocore.session.get_session()
+    session.register("before-send", lambda **_: _end_at(str(next(_calls))))  # pyright: ignore[reportUnknownMemberType]
+    return session
+
+
 def _dial(address: tuple[str, int], seconds: float) -> socket.socket:
+    _end_at("dial")
     return socket.create_connection((address[0], int(os.environ["TEST_UPSTREAM_PORT"])), seconds)
 
 
 _tls = public_tls()
 _tls.load_verify_locations(os.environ["TEST_AUTHORITY"])
 _clients = Clients(
-    botocore.session.get_session(),
+    _session(),
     Config(s3={"addressing_style": "path"}, proxies={}),
     os.environ["TEST_AWS"],
 )

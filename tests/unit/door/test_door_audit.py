@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from door_lane import AUDIT, TABLE, Lane
 
-from lambda_proxy.audit import Chain, Link, Store
+from lambda_proxy.audit import _ATTEMPTS, Chain, Link, Store
 from lambda_proxy.denial import DeniedError
 from sequester.audit import AuditStore, Fault, verify
 from sequester.tampering import TAMPERINGS, Tampering, changed, copied, key, read, remove, rewrite, set_head
@@ -120,6 +120,66 @@ def test_writers_that_race_make_one_chain(lane: Lane, moto_lock: threading.Lock)
         thread.join(60)
     assert sorted(link.seq for link in links) == list(range(1, 33))
     assert verify(store_of(lane), lane.tenant).findings == ()
+
+
+def test_a_writer_left_far_behind_goes_on_from_the_head(lane: Lane) -> None:
+    """An instance that was idle while others wrote; it does not read what they wrote one by one."""
+    store = Store(lane.clients.s3, lane.clients.dynamodb, AUDIT, TABLE)
+    idle, busy = Chain(store, lane.tenant), Chain(store, lane.tenant)
+    idle.append("denial", {"rule": "url.host"})
+    for _ in range(_ATTEMPTS + 6):
+        busy.append("denial", {"rule": "url.host"})
+    assert idle.append("denial", {"rule": "url.host"}).seq == _ATTEMPTS + 8
+    assert faults(lane) == set()
+
+
+def test_a_writer_does_not_go_on_from_a_head_that_is_behind(lane: Lane) -> None:
+    """Counterpart: writers died before they moved it, and the records after it are followed one by one."""
+    store = Store(lane.clients.s3, lane.clients.dynamodb, AUDIT, TABLE)
+    idle, dying = Chain(store, lane.tenant), Chain(store, lane.tenant)
+    idle.append("denial", {"rule": "url.host"})
+    dying._move_head = lambda link: None  # type: ignore[method-assign]
+    for _ in range(4):
+        dying.append("denial", {"rule": "url.host"})
+    assert idle.append("denial", {"rule": "url.host"}).seq == 6
+    assert faults(lane) == set()
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"[]", b"7", b"null", b"\xff", b"[" * 100_000, b'{"seq": 7}', b"{}" + b" " * 10**6]
+)
+def test_a_writer_does_not_follow_what_is_no_record(chain: Lane, record: bytes) -> None:
+    store = store_of(chain)
+    rewrite(store, chain.tenant, 6, record)
+    set_head(store, chain.tenant, 5)
+    chain.restart()
+    before = chain.upstream.connections
+    assert chain.fetch()["denied"]["rule"] == "audit.unavailable"
+    assert chain.upstream.connections == before
+
+
+HEADS: dict[str, dict[str, dict[str, str]]] = {
+    "no hash": {"seq": {"N": "6"}},
+    "a hash that is none": {"seq": {"N": "6"}, "hash": {"S": "F" * 64}},
+    "no number": {"hash": {"S": "0" * 64}},
+    "a number as text": {"seq": {"S": "6"}, "hash": {"S": "0" * 64}},
+    "half a number": {"seq": {"N": "6.5"}, "hash": {"S": "0" * 64}},
+    "before the first": {"seq": {"N": "0"}, "hash": {"S": "0" * 64}},
+    "less than nothing": {"seq": {"N": "-6"}, "hash": {"S": "0" * 64}},
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_a_writer_does_not_go_on_from_a_head_that_is_none(chain: Lane, head: dict[str, dict[str, str]]) -> None:
+    item = {"tenant": {"S": chain.tenant}, "item": {"S": "head"}, **head}
+    chain.clients.dynamodb.put_item(TableName=TABLE, Item=item)  # type: ignore[arg-type]
+    chain.restart()
+    before = chain.upstream.connections
+    assert chain.fetch()["denied"]["rule"] == "audit.unavailable"
+    assert chain.upstream.connections == before
+    assert len(chain.records()) == 6
+    found = verify(store_of(chain), chain.tenant)
+    assert not found.intact, found
 
 
 def test_no_condition_no_chain(lane: Lane) -> None:

@@ -16,10 +16,11 @@ from door_attacks import ATTACKS
 from door_lane import AUDIT, CONFIG, HOST, TABLE, configuration, make_stores, rule, session
 from jsonschema import Draft202012Validator
 
+from lambda_proxy.audit import Chain, Store
 from lambda_proxy.handler import Clients
-from sequester.audit import AuditStore, verify
+from sequester.audit import HARMLESS, AuditStore, Fault, verify
 from sequester.door import Door, FetchDeniedError
-from sequester.lambda_runtime import LambdaRuntime
+from sequester.lambda_runtime import HandlerFailedError, LambdaRuntime
 from sequester.loopback import Upstream, http
 
 HERE = Path(__file__).parent
@@ -60,9 +61,10 @@ def await_port(port: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def runtime(
+def environ(
     aws: Clients, shared_upstream: Upstream, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LambdaRuntime]:
+) -> dict[str, str]:
+    """The function's environment, and what `door_root` is told beside."""
     root = tmp_path_factory.mktemp("authority") / "root.pem"
     authority.cert_pem.write_to_path(root)
     document = configuration(
@@ -75,7 +77,7 @@ def runtime(
         ],
     )
     aws.s3.put_object(Bucket=CONFIG, Key=TENANT, Body=json.dumps(document).encode())
-    environ = {
+    return {
         "DOOR_TENANT": TENANT,
         "DOOR_TABLE": TABLE,
         "DOOR_AUDIT_BUCKET": AUDIT,
@@ -90,6 +92,10 @@ def runtime(
         "TEST_UPSTREAM_PORT": str(shared_upstream.port),
         "TEST_AWS": str(aws.endpoint_url),
     }
+
+
+@pytest.fixture(scope="module")
+def runtime(environ: dict[str, str]) -> Iterator[LambdaRuntime]:
     with LambdaRuntime("door_root.handler", environ) as running:
         yield running
 
@@ -151,6 +157,44 @@ def test_the_chain_of_all_of_it_verifies(runtime: LambdaRuntime, aws: Clients) -
     report = verify(AuditStore(aws.s3, aws.dynamodb, AUDIT, TABLE), TENANT)
     assert report.findings == ()
     assert report.records >= 2
+
+
+CALLS = 8
+"""Of a request to AWS: configuration, budget, head, then record and head twice, and the budget again."""
+ENDS = [
+    ("SIGKILL", "4"),  # the first record of all, and no head yet
+    *(("SIGKILL", str(number)) for number in range(CALLS)),
+    ("SIGKILL", "dial"),  # between the record and the fetch
+    ("SIGTERM", "5"),  # between the fetch and its record
+]
+
+
+def test_a_process_that_is_killed_leaves_a_chain_that_says_so(
+    aws: Clients, environ: dict[str, str], shared_upstream: Upstream
+) -> None:
+    """At every call, in processes of their own one after the other; the next writer goes on from what each left."""
+    tenant, store = "killed", AuditStore(aws.s3, aws.dynamodb, AUDIT, TABLE)
+    document = json.dumps(configuration(tenant=tenant)).encode()
+    aws.s3.put_object(Bucket=CONFIG, Key=tenant, Body=document)
+    environ = {**environ, "DOOR_TENANT": tenant, "DOOR_CONFIG_KEY": tenant}
+    request = json.dumps({"url": f"https://{HOST}/v1/items"}).encode()
+    shared_upstream.reset()
+    unfinished = 0
+    for signal, at in ENDS:
+        running = LambdaRuntime("door_root.handler", {**environ, "TEST_END": f"{signal} {at}"})
+        with running as dying, pytest.raises(HandlerFailedError, match="ended"):
+            dying.invoke(request, SYNCHRONOUS)
+        unfinished += at in {"4", "5", "dial"}  # the intent is there, its outcome is not
+        report = verify(store, tenant)
+        found = [finding.fault for finding in report.findings]
+        assert found.count(Fault.UNFINISHED) == unfinished, (signal, at, report)
+        assert set(found) <= HARMLESS, (signal, at, report)
+        Chain(Store(aws.s3, aws.dynamodb, AUDIT, TABLE), tenant).append("denial", {"rule": "url.host"})
+        assert {finding.fault for finding in verify(store, tenant).findings} <= {Fault.UNFINISHED}
+    assert len(shared_upstream.received) == 4  # before the calls 5, 6 and 7, and once more before 5
+    with LambdaRuntime("door_root.handler", environ) as alive:
+        assert json.loads(alive.invoke(request, SYNCHRONOUS))["status"] == 200
+    assert {finding.fault for finding in verify(store, tenant).findings} == {Fault.UNFINISHED}
 
 
 def test_requests_and_answers_are_as_the_schema_says(runtime: LambdaRuntime) -> None:
