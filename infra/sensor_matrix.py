@@ -47,7 +47,6 @@ MATRIX: Final = (
     ),
     Row("node: packet denied by SG/NACL", Sensor.FLOW, ("packet-rejected",)),
     Row("node: packet let out of the VPC", Sensor.FLOW, ("packet-left",)),
-    Row("node: more traffic than the flow log can record", Sensor.FLOW, ("flow-skipped",)),
     Row(
         "node: DNS to the VPC resolver",
         Sensor.RESOLVER,
@@ -70,7 +69,7 @@ MATRIX: Final = (
     Row(
         "API: forbidden or rejected request",
         Sensor.AUDIT,
-        ("api-refused", "api-exec", "node-refused", "nobody-refused", "policy-changed", "rights-changed"),
+        ("api-refused", "api-exec", "node-refused", "policy-changed"),
         {Sensor.FLOW: "ACCEPT"},
     ),
     Row(

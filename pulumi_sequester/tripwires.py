@@ -1,13 +1,13 @@
 """Tripwires on log groups that are there already: filters, alarms, and whom they tell (E8)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pulumi
 
+from infra.dns import resolvable
 from infra.names import Names
 from infra.sensors import trail_log_group
-from infra.tripwire_patterns import Declared
 from infra.tripwires import Tripwires as Wired
 from infra.tripwires import TripwiresArgs as WiredArgs
 from pulumi_sequester.given import STACK, bare, given, settings
@@ -29,8 +29,6 @@ class TripwiresArgs:
     """E-mail addresses that are sent every alarm."""
     resolvable: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
     """Names that nodes may resolve, `*.` for all below; those of the blueprint if not given."""
-    cidr: pulumi.Input[str] | None = None
-    """The VPC's range, /16 to /20: a packet to anywhere else has left. 10.42.0.0/16 if not given."""
 
 
 class Tripwires(pulumi.ComponentResource):
@@ -43,15 +41,12 @@ class Tripwires(pulumi.ComponentResource):
         super().__init__("sequester:index:Tripwires", name, {}, opts)
         told = given(args)
         tripwires = {"notify": told["notify"]} if "notify" in told else {}
-        network = {"cidr": told.get("cidr", "10.42.0.0/16"), "azs": [f"{told['region']}{zone}" for zone in "ab"]}
-        chosen = settings(told, network, tenants=bare(told["tenants"]), tripwires=tripwires)
-        declared = Declared.of(chosen)
-        if "resolvable" in told:
-            declared = replace(declared, listed=told["resolvable"])
+        chosen = settings(told, tenants=bare(told["tenants"]), tripwires=tripwires)
+        listed = tuple(told.get("resolvable") or resolvable(chosen))
         names = Names.of(chosen)
         made = Wired(
             names.name,
-            WiredArgs(names, chosen.tripwires, sorted(chosen.tenants), declared),
+            WiredArgs(names, chosen.tripwires, sorted(chosen.tenants), listed),
             pulumi.ResourceOptions(parent=self),
         )
         self.topic = pulumi.Output.from_input(made.topic_arn)

@@ -6,6 +6,7 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ _CLIENT_CONTEXT: Final = {"custom": {"caller": "sequester"}}
 
 
 _ANSWERED_WITHIN_SECONDS: Final = 60
+_LONGEST_ANSWER_BYTES: Final = 6 * 1024 * 1024 + 100
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, with what comes around it."""
+_HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 _THROTTLED_PAUSES_SECONDS: Final = (0.1, 0.3, 1.0)
 
 
@@ -123,7 +127,10 @@ def _read(answer: Mapping[str, object]) -> Fetched:
 
 def _recorded(audit: object) -> Recorded:
     found = _mapping(audit)
-    return Recorded(_typed(found["seq"], int), _typed(found["hash"], str))
+    record = Recorded(_typed(found["seq"], int), _typed(found["hash"], str))
+    if record.seq < 1 or not _HASH.match(record.hash):
+        raise ValueError("no place in a chain")
+    return record
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -159,11 +166,7 @@ def _by_lambda(function: str, qualifier: str) -> Invoke:
     def invoke(payload: bytes, client_context: bytes) -> bytes:
         import boto3
         from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
 
-        if not made:
-            config = Config(retries={"total_max_attempts": 1}, read_timeout=_ANSWERED_WITHIN_SECONDS)
-            made.append(boto3.client("lambda", config=config))  # pyright: ignore[reportUnknownMemberType]
         asking: InvocationRequestTypeDef = {
             "FunctionName": function,
             "Qualifier": qualifier,
@@ -171,12 +174,18 @@ def _by_lambda(function: str, qualifier: str) -> Invoke:
             "Payload": payload,
         }
         try:
+            if not made:
+                config = Config(retries={"total_max_attempts": 1}, read_timeout=_ANSWERED_WITHIN_SECONDS)
+                made.append(boto3.client("lambda", config=config))  # pyright: ignore[reportUnknownMemberType]
             answer = _unless_throttled(lambda: made[0].invoke(**asking))
-            raw = answer["Payload"].read()
-        except (BotoCoreError, ClientError) as error:
-            raise DoorError(f"{function}: the door cannot be invoked: {error}") from error
+            raw = answer["Payload"].read(_LONGEST_ANSWER_BYTES + 1)
+        except Exception as error:  # no region, no right, no network, an answer that is none: whatever it is, one error
+            said = " ".join(str(error).split())
+            raise DoorError(f"{function}: the door cannot be invoked: {said}") from error
         if "FunctionError" in answer:
             raise DoorError(f"{function}: the function failed: see its log")
+        if len(raw) > _LONGEST_ANSWER_BYTES:
+            raise DoorError(f"{function}: the answer is longer than any of a function: is it one?")
         return raw
 
     return invoke

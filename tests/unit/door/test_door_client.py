@@ -6,8 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, IncompleteReadError, NoRegionError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
+from typer.testing import CliRunner
 
+from sequester.cli import app
 from sequester.door import Door, DoorError, FetchDeniedError
 
 AUDIT = {"seq": 3, "hash": "a" * 64}
@@ -56,6 +59,9 @@ NO_ANSWERS: dict[str, bytes] = {
             ("audit", None),
             ("audit", {"seq": "3", "hash": "a"}),
             ("audit", {"seq": 3}),
+            ("audit", {"seq": 0, "hash": "a" * 64}),
+            ("audit", {"seq": 3, "hash": "A" * 64}),
+            ("audit", {"seq": 3, "hash": "a" * 64 + "\n"}),
             ("denied", None),
             ("denied", "allow.host"),
             ("denied", {"rule": "allow.host"}),
@@ -94,10 +100,14 @@ class Function:
         happened = self.happens.pop(0)
         if isinstance(happened, Exception):
             raise happened
+        if isinstance(happened, io.RawIOBase):
+            return {"Payload": happened}
         return {"Payload": io.BytesIO(json.dumps(ANSWER).encode()), **({"FunctionError": happened} if happened else {})}
 
 
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}}, "Invoke")
+EXPIRED = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "The token\nhas expired"}}, "Invoke")
+TOO_LARGE = ClientError({"Error": {"Code": "RequestEntityTooLargeException", "Message": "6291556 byte"}}, "Invoke")
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Invoke")
 UNHEARD = ReadTimeoutError(endpoint_url="https://lambda.example")
 
@@ -111,8 +121,16 @@ UNHEARD = ReadTimeoutError(endpoint_url="https://lambda.example")
         ((DENIED, None), 1, "cannot be invoked"),
         ((UNHEARD, None), 1, "cannot be invoked"),
         (("Unhandled", None), 1, "see its log"),
+        ((THROTTLED, EXPIRED, None), 2, "The token has expired"),
+        ((TOO_LARGE, None), 1, "6291556 byte"),
+        ((ResponseParserError("no\nXML"), None), 1, "no XML"),
+        ((IncompleteReadError(actual_bytes=1, expected_bytes=2), None), 1, "cannot be invoked"),
+        ((ConnectionResetError("reset"), None), 1, "cannot be invoked"),
     ],
-    ids=["answered", "throttled, then not", "throttled", "no right", "not heard", "failed"],
+    ids=[
+        *("answered", "throttled, then not", "throttled", "no right", "not heard", "failed", "expired meanwhile"),
+        *("too large", "no answer of Lambda's", "cut off", "reset"),
+    ],
 )
 def test_only_what_was_not_started_is_asked_for_again(
     monkeypatch: pytest.MonkeyPatch, happens: tuple[object, ...], calls: int, said: str
@@ -123,9 +141,66 @@ def test_only_what_was_not_started_is_asked_for_again(
     monkeypatch.setattr(boto3, "client", lambda _service, **options: (made.update(options), function)[1])
     door = Door("dev-door-research")
     if said:
-        with pytest.raises(DoorError, match=said):
+        with pytest.raises(DoorError, match=said) as caught:
             door.fetch("https://example.com/", method="POST", body=b"x")
+        assert "\n" not in str(caught.value)
     else:
         assert door.fetch("https://example.com/").body == b"ok"
     assert function.calls == calls
     assert made["config"].retries["total_max_attempts"] == 1
+
+
+def test_what_boto3_itself_refuses_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NoRegionError
+
+    monkeypatch.setattr(boto3, "client", refuse)
+    with pytest.raises(DoorError, match="You must specify a region"):
+        Door("dev-door-research").fetch("https://example.com/")
+
+
+def test_an_answer_that_has_no_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(io.RawIOBase):
+        def read(self, size: int = -1, /) -> bytes:
+            assert size > 0, "all of it"
+            return b" " * size
+
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Function(Endless()))
+    with pytest.raises(DoorError, match="longer than any"):
+        Door("dev-door-research").fetch("https://example.com/")
+
+
+COMMANDS = {"fetch": ["fetch", "https://example.com/"], "verify": ["audit", "verify"]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "happened",
+    [DENIED, EXPIRED, TOO_LARGE, UNHEARD, NoRegionError(), ResponseParserError("no\nXML"), {}, {"Payload": 7}],
+    ids=lambda one: type(one).__name__,
+)
+def test_on_the_command_line_it_is_one_line(monkeypatch: pytest.MonkeyPatch, command: str, happened: object) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> object:
+            def call(**_: object) -> object:
+                if isinstance(happened, Exception):
+                    raise happened
+                return happened
+
+            return call
+
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Broken())
+    result = CliRunner().invoke(app, [*COMMANDS[command], "--function", "dev-door-research"])
+    assert result.exit_code == 69, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("dev-door-research: ")
+
+
+@pytest.mark.parametrize(
+    "since", ["", "3", "3:", ":" + "a" * 64, "\u00b2:" + "a" * 64, "9" * 5000 + ":" + "a" * 64, "1:" + "g" * 64]
+)
+def test_a_record_that_is_none_is_wrong_use(since: str) -> None:
+    result = CliRunner().invoke(app, ["audit", "verify", "--function", "x", "--since", since])
+    assert result.exit_code == 2, result.output
+    assert "RECORD:HASH" in result.output
