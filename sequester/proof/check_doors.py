@@ -43,6 +43,8 @@ def refusals(model: Facts, _selector: Facts) -> Iterator[Refusal]:
             continue
         if one["concurrency"] is None or one["in_vpc"] or one["url"]:
             yield f"{one['name']} takes calls without bound, by URL, or is in a VPC"
+        if one["stale"] or one["routed"]:
+            yield f"{one['name']} has an alias of another version"
         for binding in model["bindings"]:
             if one["arn"].rpartition(":")[2] in binding["function"].split(":"):
                 yield f"{one['name']} runs by {binding['kind']}"

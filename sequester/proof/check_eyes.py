@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,8 +49,21 @@ def reasons(model: Facts, selector: Facts) -> Iterator[Reason]:
     ships = [one["name"] for one in watch["shippers"] if one["complete"] and one["sink"] == sink]
     for name in ships[:1] if sandboxes else ():
         yield Reason(name, (f"ships what sandboxes' supervisors say to {sink}",))
+    for key in _responders(model):
+        one = model["functions"][key]
+        if one["concurrency"] != 0:
+            yield Reason(one["name"], ("acts: no function that it calls, and no rule that starts it, is off",))
     for topic in {action for alarm in watch["alarms"] for action in alarm["actions"]} & {*watch["topics"]}:
         yield Reason(topic, ("CloudWatch may publish to it",))
+
+
+def _responders(model: Facts) -> Iterator[str]:
+    """The functions that alarms tell, themselves or by a topic."""
+    actions = {action for alarm in model["watch"]["alarms"] for action in alarm["actions"]}
+    those = (s for s in model["watch"]["subscriptions"] if s["protocol"] == "lambda" and s["topic"] in actions)
+    told = actions | {s["endpoint"] for s in those}
+    names = {":".join(arn.split(":")[:7]) for arn in told}
+    yield from (key for key in model["functions"] if key in names)
 
 
 def _attempts(model: Facts, selector: Facts, sensor: Any) -> Iterator[str]:
@@ -100,5 +114,13 @@ def refusals(model: Facts, _selector: Facts) -> Iterator[Refusal]:
         here = {tuple(f["metric"]) for f in watch["filters"] if f["log_group"] == sensor["sink"]}
         if not sensor["complete"] or not here & told:
             yield f"{sensor['name']} is not complete, or nobody is told of what it sees"
+    for key in _responders(model):
+        role = model["identities"].get(model["functions"][key]["role"])
+        for name, other in model["functions"].items():
+            if role and other["concurrency"] == 0 and f'"{name}"' in json.dumps(role["policies"], default=list):
+                yield f"{key} calls {name}, which may not run"
+        for timer in watch["timers"]:
+            if not timer["on"] and (timer["function"] + ":").startswith(key + ":"):
+                yield f"{key} is started by {timer['name']}, which is off"
     if not metrics:
         yield "nothing is counted"

@@ -38,7 +38,9 @@ def reasons(model: Facts, selector: Facts) -> Iterator[Reason]:
     for one in model["resource_policies"]:
         yield Reason(one["name"], ("lets nobody in but principals of this account, and AWS's services",))
     for one in model["deliveries"]:
-        yield Reason(one["name"], (f"sends {one['what']} to a resource of this account",))
+        named = f"{one['to']}, whom the deployment names"
+        whom = "a resource of this account" if one["to"].startswith("arn:") else named
+        yield Reason(one["name"], (f"sends {one['what']} to {whom}",))
     for one in model["functions"].values():
         if one["door"]:
             yield Reason(one["name"], ("its role may do what a door needs, on named resources of this account",))
@@ -133,6 +135,8 @@ def refusals(model: Facts, selector: Facts) -> Iterator[Refusal]:
                         yield f"{hung['name']} lets {account or 'anybody'} {action}"
     for one in model["deliveries"]:
         if (one["account"] or (one["to"].split(":") + [""] * 5)[4]) not in ("", ours, *selector["trusted_accounts"]):
+            yield f"{one['name']} sends {one['what']} to {one['to']}"
+        if not one["to"].startswith("arn:") and not one["what"].endswith((" email", " email-json", " sms")):
             yield f"{one['name']} sends {one['what']} to {one['to']}"
     for name, cluster in model["clusters"].items():
         if str((cluster.get("vpcConfig") or {}).get("endpointPublicAccess", True)).lower() != "false":

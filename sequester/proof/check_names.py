@@ -18,11 +18,24 @@ def reasons(model: Facts, selector: Facts) -> Iterator[Reason]:
         yield from _until_all_is_blocked(vpc["name"], model["names"][key]["firewall"])
     for namespace in sandboxes_of(model, selector):
         yield Reason(f"namespace {namespace}", ("no policy lets its pods send a query",))
+    for name, _ in _answering(model):
+        yield Reason(name, ("reads the Corefile of a ConfigMap that is judged",))
     for name, corefile in _corefiles(model):
         blocks = list(_blocks(corefile))
         yield Reason(name, (f"{len(blocks)} server blocks of reviewed plugins",))
         for zones, forwards in blocks:
             yield from (Reason(f"{name} {' '.join(zones)}", ("goes to the VPC's resolver",)) for _ in forwards)
+
+
+def _answering(model: Facts) -> Iterator[tuple[str, Any]]:
+    """What answers in CoreDNS's place beside its add-on: a name, and its pods' specification."""
+    for one in model["manifests"]:
+        spec, meta = one.get("spec") or {}, one.get("metadata") or {}
+        template = spec.get("template") or {"metadata": meta, "spec": spec}
+        labels = (template.get("metadata") or {}).get("labels") or {}
+        told = labels.get("k8s-app") == "kube-dns" or str(meta.get("name")).startswith("coredns")
+        if told and meta.get("namespace") == "kube-system" and (template.get("spec") or {}).get("containers"):
+            yield f"{one['kind']} kube-system/{meta['name']}", template["spec"]
 
 
 def _until_all_is_blocked(vpc: str, associations: Any) -> Iterator[Reason]:
@@ -82,6 +95,10 @@ def refusals(model: Facts, _selector: Facts) -> Iterator[Refusal]:
         for name in (*_NAMES, *sorted(others - {"x."})):
             if _answer(one["firewall"], name) != "BLOCK":
                 yield f"{key}: {name} is not blocked"
+    for name, pod in _answering(model):
+        for one in pod["containers"]:
+            if [*(one.get("command") or ()), *(one.get("args") or ())] != ["-conf", "/etc/coredns/Corefile"]:
+                yield f"{name} does not run as CoreDNS of the add-on does"
     for name, corefile in _corefiles(model):
         for zones, forwards in _blocks(corefile):
             for targets in forwards:

@@ -4,12 +4,12 @@ Plugins are known by name; one that nobody has reviewed is Unknown. A block runs
 line that is ``}``: https://coredns.io/manual/toc/ has the syntax.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sequester.proof.certificate import Obligation
 from sequester.proof.decide import Finding
-from sequester.proof.facts import mapping
+from sequester.proof.facts import items, mapping
 from sequester.proof.model import Model
 from sequester.proof.space import show_address
 from sequester.proof.verdict import Hop, Witness
@@ -55,6 +55,50 @@ def coredns(model: Model) -> Iterator[Finding]:
         if manifest.get("kind") == "ConfigMap" and str(meta.get("name")).startswith("coredns"):
             for key, text in mapping(manifest.get("data"), "data").items():
                 yield from judge(f"ConfigMap {meta.get('name')} {key}", str(text), resolvers)
+    yield from _served(model)
+
+
+_COREFILE = "/etc/coredns"
+
+
+def _served(model: Model) -> Iterator[Finding]:
+    """Whatever answers in CoreDNS's place beside the add-on: it must read the Corefile that is judged, and no other."""
+    for one in model.manifests:
+        meta, spec = mapping(one.get("metadata"), "metadata"), mapping(one.get("spec"), "spec")
+        if meta.get("namespace") != "kube-system":
+            continue
+        template = mapping(spec.get("template"), "template") or {"metadata": meta, "spec": spec}
+        labels = mapping(mapping(template.get("metadata"), "metadata").get("labels"), "labels")
+        pod = mapping(template.get("spec"), "spec")
+        told = labels.get("k8s-app") == "kube-dns" or str(meta.get("name")).startswith("coredns")
+        if not told or not pod.get("containers"):
+            continue
+        name = f"{one.get('kind')} kube-system/{meta.get('name')}"
+        odd = next(_otherwise(pod, name), None)
+        if odd:
+            yield f"{name} {odd}: what answers there for CoreDNS is not in the facts"
+        else:
+            yield Obligation(name, "reads the Corefile of a ConfigMap that is judged")
+
+
+def _otherwise(pod: Mapping[str, object], name: str) -> Iterator[str]:
+    """What a pod does otherwise than EKS's CoreDNS: one container, told to read the ConfigMap `coredns`."""
+    containers = [mapping(c, name) for c in items(pod.get("containers"), name)]
+    if len(containers) != 1:
+        yield f"has {len(containers)} containers"
+    maps = {
+        str(volume.get("name"))
+        for volume in (mapping(v, name) for v in items(pod.get("volumes"), name))
+        if mapping(volume.get("configMap"), name).get("name") == "coredns"
+    }
+    for one in containers:
+        args = [str(a) for key in ("command", "args") for a in items(one.get(key), name)]
+        if args != ["-conf", f"{_COREFILE}/Corefile"]:
+            yield f"runs with {' '.join(args) or 'no arguments'}"
+        mounts = [mapping(m, name) for m in items(one.get("volumeMounts"), name)]
+        read = {str(m.get("name")) for m in mounts if str(m.get("mountPath")).startswith(_COREFILE)}
+        if not read or not read <= maps:
+            yield "mounts another Corefile"
 
 
 def vpc_resolvers(model: Model) -> frozenset[str]:

@@ -50,6 +50,8 @@ def _code(model: Model, one: Function) -> Iterator[Finding]:
         yield f"{one.name}: its code is the image {one.code}, which is not in the plan"
     if one.mounts:
         yield f"{one.name}: what lies on the file system it mounts is not in the plan"
+    for alias in one.stale:
+        yield f"{one.name}: the alias {alias} stays at another version, whose code and settings are not in the plan"
     for alias in one.routed:
         yield f"{one.name}: the alias {alias} sends part of its calls to another version, whose code is not in the plan"
 

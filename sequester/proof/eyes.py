@@ -18,6 +18,7 @@ from sequester.proof.iam.document import Statement, statements
 from sequester.proof.iam.request import Region, allowed, covers, reaches
 from sequester.proof.model import Alarm, MetricFilter, Model, Sensor
 from sequester.proof.records import NETWORK_EVENTS, Sighting, sightings
+from sequester.proof.responders import responders
 from sequester.proof.selector import Selector
 from sequester.proof.verdict import Hop, Verdict, Witness
 
@@ -57,6 +58,7 @@ def eyes(model: Model, selector: Selector) -> Verdict:
         findings.take(_sensor(model, selector, sensor))
     findings.take(_shipped(model, selector))
     findings.take(_topics(model))
+    findings.take(responders(model))
     return findings.verdict("E8", model, selector, _ASSUMED)
 
 

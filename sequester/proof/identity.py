@@ -16,7 +16,7 @@ from sequester.proof.model import Identity, Model
 from sequester.proof.reviewed import DANGEROUS, EKS_REGISTRIES, HARMLESS
 from sequester.proof.rights import rights
 from sequester.proof.selector import Selector
-from sequester.proof.shared import deliveries, handed_out, shared
+from sequester.proof.shared import TO_PEOPLE, deliveries, handed_out, shared
 from sequester.proof.trusts import obtainable, open_trusts
 from sequester.proof.verdict import Hop, Request, Verdict, Witness
 
@@ -36,7 +36,8 @@ def identity(model: Model, selector: Selector) -> Verdict:
     findings.take(door_roles(model))
     if not any(p.role == "sandbox" for p in model.places.values()) and not sandbox_namespaces(model, selector):
         findings.doubts.append("no identity of a sandbox was recognised: neither sandbox nodes nor sandbox namespaces")
-    return findings.verdict("E4", model, selector, _ASSUMED)
+    people = (f"{d.to} may have the {d.what} of {d.name}" for d in model.deliveries if d.what in TO_PEOPLE)
+    return findings.verdict("E4", model, selector, (*_ASSUMED, *people))
 
 
 def _roles(model: Model, selector: Selector) -> Iterator[Finding]:

@@ -135,6 +135,8 @@ def handed_out(model: Model, obtainable: Mapping[str, str]) -> Iterator[Finding]
 
 # Where what is sent comes to rest, or whose own deliveries are facts. Streams, API destinations and buses send it on.
 _ENDS = ("lambda:", "logs:", "s3:", "sns:", "sqs:")
+# A person who is told, by an address that is in the plan. What code can be told at a URL is a way out as any other is.
+TO_PEOPLE = ("messages by email", "messages by email-json", "messages by sms")
 
 
 def deliveries(model: Model, selector: Selector) -> Iterator[Finding]:
@@ -149,7 +151,16 @@ def deliveries(model: Model, selector: Selector) -> Iterator[Finding]:
                 f"remove {one.name}, or send to a resource of this account",
                 request=Request(one.name, one.what, one.to),
             )
-        elif len(fields) > 5 and not any(one.to.startswith(f"arn:aws:{end}") for end in _ENDS):
+        elif len(fields) < 6 and one.what in TO_PEOPLE:
+            yield Obligation(one.name, f"sends {one.what} to {one.to}, whom the deployment names")
+        elif len(fields) < 6:
+            yield Witness(
+                f"{one.name} sends {one.what} to {one.to}",
+                (Hop(one.name, f"{one.what} → {one.to}"), Hop(one.to, "is outside of the account")),
+                f"remove {one.name}, or send to a resource of this account",
+                request=Request(one.name, one.what, one.to),
+            )
+        elif not any(one.to.startswith(f"arn:aws:{end}") for end in _ENDS) or ":endpoint/" in one.to:
             yield f"{one.name} sends {one.what} to {one.to}: where that sends them on to is not in the facts"
         elif one.to.startswith("arn:aws:s3:::") and one.to[13:].partition("/")[0] not in model.buckets:
             yield f"{one.name} sends {one.what} to {one.to}: whose bucket that is, is not in the facts"

@@ -30,6 +30,7 @@ def functions(stack: Stack, selector: Selector) -> dict[str, Function]:
             selector.is_door(one.name, name),
             tuple(sorted(a.maybe("name") or a.name for a in aliases)),
             tuple(a.name for a in aliases if block(a, "routingConfig")),
+            tuple(a.name for a in aliases if _stale(a, one)),
             one.several("layers"),
             _code(one),
             _signed(stack, one),
@@ -38,6 +39,16 @@ def functions(stack: Stack, selector: Selector) -> dict[str, Function]:
             str(block(one, "loggingConfig").get("logGroup") or f"/aws/lambda/{name}"),
         )
     return found
+
+
+def _stale(alias: Resource, one: Resource) -> bool:
+    """Where both versions are known and published: a first preview knows none."""
+    versions = {_known(alias, "functionVersion"), _known(one, "version")}
+    return len(versions) == 2 and all(v.isdigit() for v in versions)
+
+
+def _known(one: Resource, key: str) -> str:
+    return "" if key in one.unknown else one.maybe(key)
 
 
 def _code(one: Resource) -> str:

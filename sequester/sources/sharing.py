@@ -111,6 +111,11 @@ def deliveries(stack: Stack) -> tuple[Delivery, ...]:
         for one in stack.of(kind)
         if one.maybe(key).startswith("arn:")
     ]
+    found += [
+        Delivery(one.name, f"messages by {one.maybe('protocol')}", one.maybe("endpoint"))
+        for one in stack.of("sns/topicSubscription:TopicSubscription")
+        if one.maybe("endpoint") and not one.maybe("endpoint").startswith("arn:")
+    ]
     for one in stack.of("s3/bucketNotification:BucketNotification"):
         for kind, key in (("queues", "queueArn"), ("topics", "topicArn"), ("lambdaFunctions", "lambdaFunctionArn")):
             listed = [mapping(raw, one.name) for raw in items(one.get(kind), one.name)]

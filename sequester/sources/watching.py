@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from sequester.proof.facts import items, mapping, number
-from sequester.proof.model import Alarm, LogGroup, MetricFilter, Sensor, Subscription, Watch
+from sequester.proof.model import Alarm, LogGroup, MetricFilter, Sensor, Subscription, Timer, Watch
 from sequester.sources.cluster import addon_settings
 from sequester.sources.resource import Resource, Stack, block
 from sequester.sources.shipping import shippers
@@ -29,7 +29,20 @@ def watch(stack: Stack, manifests: Sequence[Mapping[str, object]] = ()) -> Watch
     keys = frozenset(
         one.maybe("arn") or one.id for one in stack.of("kms/key:Key") if not one.flag("isEnabled", default=True)
     )
-    return Watch(sensors, tuple(_filters(stack)), alarms, groups, topics, told, tuple(shippers(stack, manifests)), keys)
+    ships = tuple(shippers(stack, manifests))
+    return Watch(sensors, tuple(_filters(stack)), alarms, groups, topics, told, ships, tuple(_timers(stack)), keys)
+
+
+def _timers(stack: Stack) -> Iterator[Timer]:
+    """Rules of EventBridge on functions. A rule is on unless it says otherwise."""
+    rules: dict[str, bool] = {}
+    for one in stack.of("cloudwatch/eventRule:EventRule"):
+        said = {key: str(one.get(key)).lower() for key in ("state", "isEnabled") if key not in one.unknown}
+        on = said.get("state") != "disabled" and said.get("isEnabled") != "false"
+        rules |= {one.id: on, one.maybe("name") or one.name: on}
+    for one in stack.of("cloudwatch/eventTarget:EventTarget"):
+        if ":function:" in one.maybe("arn") and one.maybe("rule") in rules:
+            yield Timer(one.name, one.maybe("arn"), rules[one.maybe("rule")])
 
 
 def _group_name(arn: str) -> str:

@@ -30,7 +30,7 @@ from sequester.proof.model.network import (
     Target,
     Vpc,
 )
-from sequester.proof.model.watch import Alarm, LogGroup, MetricFilter, Sensor, Subscription, Watch
+from sequester.proof.model.watch import Alarm, LogGroup, MetricFilter, Sensor, Subscription, Timer, Watch
 
 __all__ = [
     "CLAIMS",
@@ -69,6 +69,7 @@ __all__ = [
     "Subnet",
     "Subscription",
     "Target",
+    "Timer",
     "Vpc",
     "Watch",
 ]

@@ -78,6 +78,8 @@ class Function:
     aliases: tuple[str, ...] = ()
     routed: tuple[str, ...] = ()
     """Aliases that send part of their calls to another version."""
+    stale: tuple[str, ...] = ()
+    """Aliases of a version that is known not to be the one that the function describes."""
     layers: tuple[str, ...] = ()
     code: str = ""
     """Where its code comes from: the empty text for an archive of the plan, else a bucket's or an image's address."""

@@ -75,6 +75,15 @@ class Subscription:
     """Whether it is told of some messages only."""
 
 
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A rule that makes a function (by its ARN) run, on a schedule or for an event; `on`: it does so now."""
+
+    name: str
+    function: str
+    on: bool
+
+
 @dataclass(frozen=True)
 class Watch:
     """Everything that observes a deployment."""
@@ -88,5 +97,6 @@ class Watch:
     subscriptions: tuple[Subscription, ...] = ()
     shippers: tuple[Sensor, ...] = ()
     """What brings the containers' lines off the nodes."""
+    timers: tuple[Timer, ...] = ()
     disabled_keys: frozenset[str] = frozenset()
     """ARNs of keys that nobody can use, whatever their policies say."""

@@ -146,6 +146,8 @@ def _bus(reader: Reader, raw: Raw) -> Iterator[Resource]:
         yield Resource(kind, bus, bus, {"policy": raw["Policy"]})
     for rule in reader.each("events.list_rules", EventBusName=bus):
         asked = {"EventBusName": bus, "Rule": rule["Name"]}
+        told = {"name": rule["Name"], "state": rule.get("State")}
+        yield Resource("aws:cloudwatch/eventRule:EventRule", rule["Name"], f"{bus} {rule['Name']}", told)
         for target in reader.each("events.list_targets_by_rule", **asked):
             kind = "aws:cloudwatch/eventTarget:EventTarget"
             key = f"{bus} {rule['Name']} {target['Id']}"

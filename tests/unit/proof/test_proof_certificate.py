@@ -100,14 +100,16 @@ CHECKED = {
     **{f"E3 {name}": row for name, row in ways_calls.FURTHER.items()},
     **{f"E6 {name}": ("E6", "blueprint", edit) for name, edit in ways_pods.METADATA.items()},
     **{name: ways_names.FURTHER[name] for name in ("forward sub domain", "group before", "ALERT before", "CoreDNS wide com")},
-    **{name: ways_identity.FURTHER[name] for name in ("queue policy foreign", "role trusting everyone", "public endpoint")},
+    **{name: ways_identity.FURTHER[name] for name in ("queue policy foreign", "role trusting everyone", "public endpoint", "alarms to a web hook")},
     **{
         name: row for name, row in ways_policies.FURTHER.items()
         if row[0] == "E3" or name.startswith(("a boundary", "boundary that", "a policy of the organization"))
     },
     **{name: ways_door.FURTHER[name] for name in ("no alias policy", "no tenant deny", "event source alias", "no concurrency")},
     **{name: ways_workloads.FURTHER[name] for name in ("warn", "failure ignore", "psa privileged")},
-    **{name: ways_eyes.FURTHER[name] for name in ("flow accept only", "topic gone")},
+    **{name: ways_eyes.FURTHER[name] for name in ("flow accept only", "topic gone", "sweep disabled", "responder's helper may not run")},
+    "alias of an old version": ways_door.UNDECIDED["alias of an old version"],
+    "CoreDNS with another file": ways_names.UNDECIDED["CoreDNS with another file"],
 }  # fmt: skip
 
 OTHERS = ("E2", "E3", "E4", "E5", "E6", "E7", "E8")

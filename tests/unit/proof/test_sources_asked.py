@@ -19,6 +19,8 @@ ASKED_FOR = {
     "cloudtrail/trail:Trail": """
         advancedEventSelectors cloudWatchLogsGroupArn cloudWatchLogsRoleArn enableLogging s3BucketName
     """,
+    "cloudwatch/eventRule:EventRule": "isEnabled name",
+    "cloudwatch/eventTarget:EventTarget": "rule",
     "cloudwatch/logGroup:LogGroup": "name",
     "cloudwatch/logMetricFilter:LogMetricFilter": "logGroupName metricTransformation pattern",
     "cloudwatch/logResourcePolicy:LogResourcePolicy": "policyDocument policyName",
@@ -72,11 +74,11 @@ ASKED_FOR = {
     "iam/rolePolicy:RolePolicy": "policy role",
     "iam/rolePolicyAttachment:RolePolicyAttachment": "policyArn role roles",
     "kms/key:Key": "isEnabled",
-    "lambda/alias:Alias": "functionName name routingConfig",
+    "lambda/alias:Alias": "functionName functionVersion name routingConfig",
     "lambda/eventSourceMapping:EventSourceMapping": "destinationConfig functionName",
     "lambda/function:Function": """
         code codeSigningConfigArn deadLetterConfig environment fileSystemConfig handler imageUri layers name
-        reservedConcurrentExecutions role runtime s3Bucket s3Key vpcConfig
+        reservedConcurrentExecutions role runtime s3Bucket s3Key version vpcConfig
     """,
     "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "destinationConfig",
     "lambda/functionUrl:FunctionUrl": "functionName",

@@ -126,10 +126,13 @@ UNDECIDED: Rows = {
     "image": ("E7", "blueprint", door(packageType="Image", imageUri=f"{OTHER}.dkr.ecr.us-east-1.amazonaws.com/x:latest")),
     "runtime update": ("E7", "blueprint", door(runtime="python3.8")),
     "file system": ("E7", "blueprint", door(fileSystemConfig={"arn": "arn:aws:elasticfilesystem:x", "localMountPath": "/mnt"})),
+    "alias of an old version": ("E7", "blueprint", lambda w: w.set("Function", DOOR, version="2")),
+    "alias of another version": ("E7", "blueprint", lambda w: w.set("Alias", DOOR, functionVersion="7")),
     "alias routing": ("E7", "blueprint", lambda w: w.set("Alias", DOOR, routingConfig={"additionalVersionWeights": {"1": 0.5}})),
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "alias of the last version": ("E7", "blueprint", lambda w: w.set("Alias", DOOR, functionVersion="3").set("Function", DOOR, version="3")),
     "event rule target": ("E7", "blueprint", lambda w: w.with_("cloudwatch/eventTarget:EventTarget", "p", rule="r", arn=door_arn(w))),
     "topic subscription": ("E7", "blueprint", lambda w: w.with_("sns/topicSubscription:TopicSubscription", "p", topic="t", protocol="lambda", endpoint=door_arn(w))),
     "bucket notification": ("E7", "blueprint", lambda w: w.with_("s3/bucketNotification:BucketNotification", "p", bucket="b", lambdaFunctions=[{"lambdaFunctionArn": door_arn(w)}])),

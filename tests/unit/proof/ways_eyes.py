@@ -100,6 +100,10 @@ FURTHER: Rows = {
     "log shipper on other nodes": ("E8", "blueprint", shipper(nodeSelector={"sequester.dev/pool": "system"})),
     "log shipper by affinity": ("E8", "blueprint", shipper(affinity={"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "x", "operator": "Exists"}]}]}}})),
     "a subscription that filters": ("E8", "blueprint", lambda w: w.set("TopicSubscription", "sequester-responder", filterPolicy='{"severity": ["high"]}')),
+    "responder's helper may not run": ("E8", "blueprint", lambda w: w.set("Function", "sequester-responder-inside", reservedConcurrentExecutions=0)),
+    "responder may not run": ("E8", "blueprint", lambda w: w.set("Function", "sequester-responder", reservedConcurrentExecutions=0)),
+    "sweep disabled": ("E8", "blueprint", lambda w: w.set("EventRule", "sequester-responder-sweep", state="DISABLED")),
+    "sweep disabled the old way": ("E8", "blueprint", lambda w: w.set("EventRule", "sequester-responder-sweep", isEnabled=False)),
     "flow log gone": ("E8", "blueprint", lambda w: w.without("FlowLog", "sequester-flow-logs")),
     "flow accept only": ("E8", "blueprint", flow(trafficType="ACCEPT")),
     "flow of one subnet": ("E8", "blueprint", lambda w: flow(vpcId=None, subnetId=w.subnet("sandbox").id)(w)),
@@ -181,6 +185,9 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "a disabled rule on another function": ("E8", "blueprint", lambda w: w.with_("cloudwatch/eventRule:EventRule", "r", name="r", state="DISABLED").with_("cloudwatch/eventTarget:EventTarget", "t", rule="r", arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:sequester-responder-inside")),
+    "a function off that no responder calls": ("E8", "blueprint", lambda w: w.with_("lambda/function:Function", "idle", name="idle", role="x", reservedConcurrentExecutions=0)),
+    "sweep enabled in words": ("E8", "blueprint", lambda w: w.set("EventRule", "sequester-responder-sweep", state="ENABLED")),
     "topic policy of our alarms": ("E8", "blueprint", topic_policy(ArnLike={"aws:SourceArn": f"arn:aws:cloudwatch:*:{ACCOUNT}:alarm:*"}, StringEquals={"aws:SourceAccount": ACCOUNT})),
     "alarm of the filter's unit": ("E8", "blueprint", lambda w: alarm("policy-denied", unit="Count")(metric("policy-denied", unit="Count")(w))),
     "alarm by a query of one metric": ("E8", "blueprint", alarm("packet-rejected", metricName=None, namespace=None, metricQueries=[{"id": "m", "metric": {**REJECTED, "period": 60, "stat": "Sum"}, "returnData": True}])),

@@ -23,6 +23,13 @@ from ways_edits import (
     trusting,
 )
 
+
+def subscribed(protocol: str, endpoint: str) -> Change:
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:sequester-alarms"
+    kind = "sns/topicSubscription:TopicSubscription"
+    return lambda w: w.with_(kind, "told", topic=topic, protocol=protocol, endpoint=endpoint)
+
+
 IDENTITIES: dict[str, Change] = {
     **{
         action: may(action)
@@ -107,6 +114,9 @@ FURTHER: Rows = {
     "log resource policy foreign": ("E4", "blueprint", lambda w: w.with_("cloudwatch/logResourcePolicy:LogResourcePolicy", "q", policyDocument=json.dumps({"Statement": [lets({"AWS": OTHER}, "logs:*")]}))),
     "bucket inline replication": ("E4", "blueprint", lambda w: w.set("Bucket", "sequester-trail-123456789012", replicationConfiguration={"rules": [{"destination": {"bucket": "arn:aws:s3:::evil", "accountId": OTHER}}]})),
     "bucket notification abroad": ("E4", "blueprint", lambda w: w.with_("s3/bucketNotification:BucketNotification", "q", queues=[{"queueArn": f"arn:aws:sqs:us-east-1:{OTHER}:q"}])),
+    "alarms to a web hook": ("E4", "blueprint", subscribed("https", "https://collector.example/hook")),
+    "alarms to a queue abroad": ("E4", "blueprint", subscribed("sqs", f"arn:aws:sqs:us-east-1:{OTHER}:q")),
+    "alarms to a stream abroad": ("E4", "blueprint", subscribed("firehose", f"arn:aws:firehose:us-east-1:{OTHER}:deliverystream/x")),
     "event target abroad": ("E4", "blueprint", lambda w: w.with_("cloudwatch/eventTarget:EventTarget", "q", arn=f"arn:aws:events:us-east-1:{OTHER}:event-bus/x")),
     "pod identity of agent role for other tenant": ("E4", "blueprint", lambda w: w.set("PodIdentityAssociation", "sequester-agent-research", namespace="billing-sandbox")),
     "pod identity default ns wildcard": ("E4", "blueprint", lambda w: w.with_("eks/podIdentityAssociation:PodIdentityAssociation", "x", clusterName="sequester", namespace="research-sandbox", serviceAccount="default", roleArn="arn:aws:iam::1:role/x")),
@@ -132,6 +142,8 @@ FURTHER: Rows = {
 }  # fmt: skip
 
 UNDECIDED: Rows = {
+    "alarms to a stream of ours": ("E4", "blueprint", subscribed("firehose", f"arn:aws:firehose:us-east-1:{ACCOUNT}:deliverystream/x")),
+    "alarms to a phone": ("E4", "blueprint", subscribed("application", f"arn:aws:sns:us-east-1:{ACCOUNT}:endpoint/GCM/x/1")),
     "second group with system role": ("E4", "blueprint", lambda w: w.with_("eks/nodeGroup:NodeGroup", "ng", "ng-9", clusterName="sequester", subnetIds=[w.subnet("sandbox").id], nodeRoleArn=f"arn:aws:iam::{ACCOUNT}:role/sequester-control-plane")),
     "logs delete": ("E4", "blueprint", may("logs:DeleteLogGroup")),
     "invoke under condition": ("E4", "blueprint", may("lambda:InvokeFunction", Null={"aws:SourceVpc": "false"})),
@@ -156,6 +168,7 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "alarms to a person": ("E4", "blueprint", subscribed("email", "oncall@platform.example")),
     "topic policy for an agent": ("E4", "blueprint", resource_policy("sns/topicPolicy:TopicPolicy", "q", lets({"AWS": f"arn:aws:iam::{ACCOUNT}:role/sequester-agent-research"}, "sns:Publish"), arn="t")),
     "OIDC: an account of system pods": ("E4", "blueprint", role("irsa", {"Effect": "Allow", "Principal": {"Federated": OIDC}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"oidc.eks.us-east-1.amazonaws.com/id/X:sub": "system:serviceaccount:kube-system:coredns"}}}, grant("s3:PutObject"))),
     "logs elsewhere": ("E4", "blueprint", may("logs:PutLogEvents")),
@@ -165,7 +178,6 @@ HARMLESS: Rows = {
     "agent role trust: ec2": ("E4", "blueprint", trusting("sequester-agent-research", {"Effect": "Allow", "Principal": {"Service": ["pods.eks.amazonaws.com", "ec2.amazonaws.com"]}, "Action": ["sts:AssumeRole", "sts:TagSession"]})),
     "GitHub OIDC elsewhere": ("E4", "blueprint", role("gh", {"Effect": "Allow", "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"token.actions.githubusercontent.com:sub": "repo:x/y:ref:refs/heads/main"}}}, grant("s3:PutObject"))),
     "trail bucket deny removed": ("E4", "blueprint", resource_policy("s3/bucketPolicy:BucketPolicy", "q", lets({"Service": "cloudtrail.amazonaws.com"}, "s3:PutObject"), bucket="b")),
-    "topic subscription https": ("E4", "blueprint", lambda w: w.with_("sns/topicSubscription:TopicSubscription", "q", topic="t", protocol="https", endpoint="https://collector.example")),
     "rbac: built-in public-info": ("E4", "blueprint", kubernetes_bind("ClusterRoleBinding", "system:public-info-viewer", {"kind": "Group", "name": "system:unauthenticated"})),
     "rbac: agent reads its own policies": ("E4", "blueprint", own_role("networking.k8s.io", "networkpolicies", "list")),
     "rbac: agent makes config maps of its own": ("E4", "blueprint", own_role("", "configmaps", "create")),

@@ -1,5 +1,7 @@
 """Ways out by names: resolvers, the DNS firewall, CoreDNS (E2)."""
 
+from typing import Any
+
 from ways_edits import (
     Change,
     Rows,
@@ -12,6 +14,27 @@ from ways_edits import (
     ports,
     second_rule_group,
 )
+
+
+def dns(name: str = "coredns", **container: Any) -> Change:
+    """CoreDNS as a Deployment, as EKS has it, but for what is given."""
+    mounted = {"name": "config-volume", "mountPath": "/etc/coredns", "readOnly": True}
+    usual = {
+        "name": "coredns",
+        "image": "coredns",
+        "args": ["-conf", "/etc/coredns/Corefile"],
+        "volumeMounts": [mounted],
+    }
+    pod = {
+        "containers": [{**usual, **container}],
+        "volumes": [{"name": "config-volume", "configMap": {"name": "coredns"}}],
+    }
+    template = {"metadata": {"labels": {"k8s-app": "kube-dns"}}, "spec": pod}
+    meta = {"name": name, "namespace": "kube-system"}
+    return lambda w: w.apply(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"template": template}}
+    )
+
 
 NAMES: dict[str, Change] = {
     "fail open": firewall(firewallFailOpen="ENABLED"),
@@ -80,6 +103,10 @@ FURTHER: Rows = {
 }  # fmt: skip
 
 UNDECIDED: Rows = {
+    "CoreDNS with another file": ("E2", "blueprint", dns(args=["-conf", "/etc/other/Corefile"])),
+    "CoreDNS without arguments": ("E2", "blueprint", dns(args=[])),
+    "CoreDNS with another mount": ("E2", "blueprint", dns(volumeMounts=[{"name": "elsewhere", "mountPath": "/etc/coredns"}])),
+    "somebody else in CoreDNS's place": ("E2", "blueprint", dns("resolver", args=["--upstream=198.51.100.53"])),
     "private zone": ("E2", "blueprint", lambda w: w.with_("route53/zone:Zone", "z", name="example.com", vpcs=[{"vpcId": w.vpc.id}])),
     "zone association": ("E2", "blueprint", lambda w: w.with_("route53/zoneAssociation:ZoneAssociation", "z", zoneId="z", vpcId=w.vpc.id)),
     "profile association": ("E2", "blueprint", lambda w: w.with_("route53/profilesAssociation:ProfilesAssociation", "f", resourceId=w.vpc.id)),
@@ -93,6 +120,7 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "CoreDNS as the add-on runs it": ("E2", "blueprint", dns()),
     "redirection trusted": ("E2", "blueprint", lambda w: w.set("ResolverFirewallRule", "sequester-allow", firewallDomainRedirectionAction="TRUST_REDIRECTION_DOMAIN")),
     "block override cname": ("E2", "blueprint", lambda w: w.set("ResolverFirewallRule", "sequester-block", blockResponse="OVERRIDE", blockOverrideDomain="x.collector.example", blockOverrideDnsType="CNAME", blockOverrideTtl=0)),
     "lower-case block": ("E2", "blueprint", lambda w: w.set("ResolverFirewallRule", "sequester-block", action="block")),
