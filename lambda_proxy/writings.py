@@ -41,7 +41,7 @@ _SUBSTITUTIONS: Final = (
     bytes.maketrans(_LETTERS + _DECIMALS, _LETTERS[13:] + _LETTERS[:13] + _DECIMALS[5:] + _DECIMALS[:5]),
     bytes.maketrans(_LETTERS, _LETTERS[::-1]),
 )
-_OTHER_CHARSETS: Final = ("utf-16-be", "utf-16-le", "cp037", "cp500")
+_OTHER_CHARSETS: Final = ("utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le", "cp037", "cp500")
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _DIGITS_AND_LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _BASE62: Final = (

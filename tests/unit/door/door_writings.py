@@ -170,6 +170,8 @@ CANARY_ONLY: Mapping[str, Callable[[bytes], bytes]] = {
     "hex with h": _each("{:02x}h", " "),
     "hex a line": _each("{:02x}", "\n"),
     "hex digit by digit": lambda b: " ".join(b.hex()).encode(),
+    "hex of UTF-32": lambda b: b.decode().encode("utf-32-le").hex().encode(),
+    "base64 of UTF-32": lambda b: base64.b64encode(b.decode().encode("utf-32-le")),
     "hex of UTF-16": lambda b: b.decode().encode("utf-16-le").hex().encode(),
     "binary with spaces": _each("{:08b}", " "),
     "octal with spaces": _each("{:03o}", " "),
