@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import botocore.session
@@ -115,8 +115,10 @@ class Inside:
     api: Api
 
     def handle(self, event: Mapping[str, object]) -> dict[str, object]:
-        """`{"op": evidence | delete_pod | cordon, ...}`. Raises RefusedError or KubernetesError."""
+        """`{"op": node_of | evidence | delete_pod | cordon, ...}`. Raises RefusedError or KubernetesError."""
         match event.get("op"):
+            case "node_of":
+                return self._node_of(self._pod(event))
             case "evidence":
                 return self._evidence(self._pod(event), self._event(event, "pod"))
             case "delete_pod":
@@ -124,7 +126,7 @@ class Inside:
             case "cordon":
                 return self._cordon(self._event(event, "node"))
             case other:
-                raise RefusedError(f"{other!r} is no operation: use evidence, delete_pod or cordon")
+                raise RefusedError(f"{other!r} is no operation: use node_of, evidence, delete_pod or cordon")
 
     @staticmethod
     def _event(event: Mapping[str, object], key: str) -> str:
@@ -139,6 +141,13 @@ class Inside:
         if pod is None:
             raise RefusedError("not a pod of a tenant of this stack")
         return f"/api/v1/namespaces/{quote(pod.namespace)}/pods/{quote(pod.name)}"
+
+    def _node_of(self, path: str) -> dict[str, object]:
+        """Whether the pod is there, and the node that it runs on; empty while it has none."""
+        pod = self._call("GET", path)
+        spec = cast("dict[str, object]", pod).get("spec") if isinstance(pod, dict) else None
+        node = cast("dict[str, object]", spec).get("nodeName") if isinstance(spec, dict) else None
+        return {"there": pod is not None, "node": node or ""}
 
     def _evidence(self, path: str, name: str) -> dict[str, object]:
         pod = self._call("GET", path)

@@ -126,9 +126,14 @@ class Ledger:
             Item={**_key("sequester-released", tenant), "at": {"N": repr(self._clock())}},
         )
 
-    def within_limit(self, limit: int) -> bool:
-        """Take one action from this hour's `limit`; False if none is left."""
+    def within_limit(self, limit: int, step: str) -> bool:
+        """Take one action from this hour's `limit`; False if none is left.
+
+        The same step costs once an hour: who makes an alarm come and go must not use up what others need.
+        """
         hour = int(self._clock()) // _HOUR_SECONDS
+        if self._item(f"sequester-limit {hour}", step) is not None:
+            return True
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -145,6 +150,7 @@ class Ledger:
             if _code(error) == "ConditionalCheckFailedException":
                 return False
             raise
+        self._put(f"sequester-limit {hour}", step)
         return True
 
     def _item(self, partition: str, item: str) -> "Mapping[str, AttributeValueTypeDef] | None":

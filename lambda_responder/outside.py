@@ -18,9 +18,9 @@ from .aws_acts import AwsActs, Clients, RefusedError
 from .config import Config, Level, Wire, load
 from .incident import EARLIER_SECONDS, Incident, alarm_names, confirmed, in_alarm, incident
 from .ledger import ChainBusyError, Ledger
-from .logs import MOST_READ, Findings, findings, pods_at
+from .logs import MOST_READ, MOST_SUBJECTS, Findings, findings, holders
 from .plan import Step, lower, steps
-from .subject import Address, Node, Pod, Record, Subject, Tenant, owner, subjects
+from .subject import Address, Claim, Node, Pod, Record, Subject, Tenant, owner, subjects
 
 _LONGEST_WORDS: Final = 500
 _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9.-]+")
@@ -89,8 +89,8 @@ class Responder:
         now = self.clock()
         found = findings(self.clients.logs, self._unseen(incident, now), partial(self._who, incident.wire, {}))
         self.ledger.keep(incident.id, "records", [asdict(record) for record in found.records])
-        who = self._resolved(found.subjects)
-        failures = self._keep_state(incident, who)
+        who, failures = self._resolved(incident, found.subjects)
+        failures += self._keep_state(incident, who)
         level = lower(self.config.level, incident.wire.response)
         self._notice(incident, level, who, found)
         for step in steps(level, who):
@@ -135,28 +135,65 @@ class Responder:
                 self.ledger.finish(incident.id, f"noticed {subject}")
             self.ledger.finish(incident.id, "noticed")
         if found.cut_short:
-            self._page_once(incident, f"more than {MOST_READ} records of one kind: not all were read")
+            self._page_once(
+                incident,
+                f"more than {MOST_READ} records of one kind, or {MOST_SUBJECTS} accused: not all were looked at",
+            )
 
-    def _resolved(self, seen: Iterable[Subject]) -> list[Subject]:
-        """Addresses become pods; where two pods may have had one, or none had it, its node is what is left."""
+    def _resolved(self, incident: Incident, seen: Iterable[Subject]) -> tuple[list[Subject], list[str]]:
+        """Addresses and claims become pods and nodes; and what could not be asked."""
         who: list[Subject] = []
+        failures: list[str] = []
+        claimed: dict[Pod, list[str]] = {}
         for subject in seen:
-            if not isinstance(subject, Address):
-                who.append(subject)
-                continue
-            pods = pods_at(self.clients.logs, self.config, subject)
-            if len(pods) == 1:
-                who += pods
-                continue
-            who += self._node_at(subject)
-        return list(dict.fromkeys(who))
+            match subject:
+                case Address():
+                    who += self._at(incident, subject)
+                case Claim(pod=pod, stream=stream):
+                    claimed.setdefault(pod, []).append(stream)
+                case _:
+                    who.append(subject)
+        for pod, streams in claimed.items():
+            try:
+                who += self._claimed(incident, pod, streams)
+            except _FAILURES as error:
+                failures.append(f"node of {pod}: {type(error).__name__}")
+        return list(dict.fromkeys(who)), failures
 
-    def _node_at(self, address: Address) -> list[Subject]:
+    def _claimed(self, incident: Incident, pod: Pod, streams: list[str]) -> list[Subject]:
+        """The pod, if it runs on a node in whose stream it is accused. One that is gone costs no act of the hour."""
+        found = cast("dict[str, object]", self._inside("node_of", namespace=pod.namespace, pod=pod.name))
+        if not found["there"]:
+            return []
+        if any(stream.startswith(f"{incident.wire.streams}{found['node']}-") for stream in streams):
+            return [pod]
+        self._page_once(incident, f"{pod} is accused by a node that it is not on: forged? Nothing is done to it")
+        return []
+
+    def _at(self, incident: Incident, address: Address) -> list[Subject]:
+        """Whose the address was: the pod; its node where several pods had it; else a person has to look."""
+        held = holders(self.clients.logs, self.config, address)
+        nodes = {holder.node for holder in held}
+        if len(held) == 1 and held[0].pod:
+            return [held[0].pod]
+        if len(nodes) == 1:
+            return [Node(name=node) for node in nodes]
+        if not held:
+            return self._node_now(incident, address)
+        self._page_once(incident, f"{address} was of several nodes at about that time")
+        return []
+
+    def _node_now(self, incident: Incident, address: Address) -> list[Subject]:
+        """Who has the address now, if the interface was attached before the record: else it was somebody else's."""
         answer = self.clients.ec2.describe_network_interfaces(
             Filters=[{"Name": "addresses.private-ip-address", "Values": [address.ip]}]
         )
-        found = [each.get("Attachment", {}).get("InstanceId") for each in answer["NetworkInterfaces"]]
-        return [Node(instance=instance) for instance in found if instance]
+        attached = [each.get("Attachment", {}) for each in answer["NetworkInterfaces"]]
+        nodes = [(one.get("InstanceId"), one.get("AttachTime")) for one in attached]
+        if any(node and (since is None or since.timestamp() > address.at) for node, since in nodes):
+            self._page_once(incident, f"{address} was somebody else's then: its machine of now came later")
+            return []
+        return [Node(instance=node) for node, _ in nodes if node]
 
     def _keep_state(self, incident: Incident, who: list[Subject]) -> list[str]:
         """Evidence about each, before anything is changed; what cannot be read is said and does not stop quarantine."""
@@ -192,7 +229,7 @@ class Responder:
                 return []
             counted = f"counted {key}"
             if not self.ledger.done(incident.id, counted) and not self.ledger.within_limit(
-                self.config.actions_per_hour
+                self.config.actions_per_hour, step.name
             ):
                 self.ledger.append({"kind": "limit", **entry})
                 self._page_once(incident, f"{self.config.actions_per_hour} actions an hour are spent: no more is done")
@@ -227,8 +264,8 @@ class Responder:
             case Node() | Tenant():
                 act = cast("Callable[[Subject, str], None]", getattr(self.acts, step.act))
                 act(step.subject, incident)
-            case Address():
-                raise RefusedError(f"{step.subject}: nobody's address")
+            case Address() | Claim():
+                raise RefusedError(f"{step.subject}: not known whose")
 
     def _release(self, event: Mapping[str, object]) -> dict[str, object]:
         """What quarantine closed for a tenant is opened again; who asked and why is recorded first.

@@ -12,7 +12,7 @@ _POD = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\Z")
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}\Z")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 _ACCOUNT_USER = re.compile(r"system:serviceaccount:([a-z0-9-]{1,63}):[a-z0-9.-]{1,253}\Z")
-_NODE_USER = re.compile(r"system:node:([a-z0-9.-]{1,253})\Z")
+NODE_USER = re.compile(r"system:node:([a-z0-9.-]{1,253})\Z")
 _POLICY_LINE = re.compile(r"Node: [a-z0-9.-]{1,253};SIP: ([0-9.]{7,15});")  # as the agent itself begins it
 _LONGEST_RECORD: Final = 256 * 1024  # CloudWatch Logs' own limit of an event
 
@@ -59,7 +59,18 @@ class Address:
         return f"address {self.ip}"
 
 
-Subject = Pod | Node | Tenant | Address
+@dataclass(frozen=True)
+class Claim:
+    """What a stream of the log shipper says a pod did. Root on a node can write it: it counts for pods of that node."""
+
+    pod: Pod
+    stream: str
+
+    def __str__(self) -> str:
+        return f"{self.pod} by {self.stream}"
+
+
+Subject = Pod | Node | Tenant | Address | Claim
 
 
 @dataclass(frozen=True)
@@ -121,13 +132,13 @@ def _policy_agent(config: Config, record: Record) -> list[Subject]:
 def _supervisor(config: Config, record: Record) -> list[Subject]:
     event = _json(record)
     pod = pod_of(config, _dig(event, "kubernetes", "namespace_name"), _dig(event, "kubernetes", "pod_name"))
-    return [pod] if pod else []
+    return [Claim(pod, record.stream)] if pod else []
 
 
 def _audit(config: Config, record: Record) -> list[Subject]:
     """The caller: an agent, or a pod's or node's stolen identity. The object named in the request did nothing."""
     user = _dig(_json(record), "user", "username")
-    if node := _NODE_USER.match(user):
+    if node := NODE_USER.match(user):
         return [Node(name=node[1])]
     account = _ACCOUNT_USER.match(user)
     owners = [t for t in config.tenants if account and account[1] in (f"{t}-agent", f"{t}-sandbox")]
@@ -174,7 +185,7 @@ def subjects(config: Config, wire: Wire, records: Iterable[Record]) -> list[Subj
 def owner(subject: Subject) -> str | None:
     """The tenant whose a pod or an agent is; nodes and addresses are nobody's."""
     match subject:
-        case Pod(tenant=tenant) | Tenant(name=tenant):
+        case Pod(tenant=tenant) | Tenant(name=tenant) | Claim(pod=Pod(tenant=tenant)):
             return tenant
         case _:
             return None

@@ -25,10 +25,10 @@ from sequester.cloud import EmbeddedCloud
 from sequester.eyes.alarm import State, evaluate
 from sequester.eyes.metric import Event, Sample, samples
 from sequester.eyes.records import SensorRecord
-from sequester.eyes.responder import Noted, deployed_responder
+from sequester.eyes.responder import NODE, Noted, deployed_responder
 from sequester.eyes.watch import Watch
 
-_STREAM: Final = "seen"
+_STREAM: Final = f"{NODE}-0"  # of the node that `Noted` says every pod is on
 _LATEST_SECONDS: Final = 3600  # nothing is evaluated later than this after the last record has arrived
 
 

@@ -25,6 +25,10 @@ _SOURCES: Final = Path(lambda_responder.__file__).parent
 OUTSIDE_HANDLER: Final = f"{_PACKAGE}.outside.handler"
 
 
+NODE: Final = "seen"
+"""The node of every pod where there is no cluster, and so of the streams that its records are written to."""
+
+
 class NotOursError(RuntimeError):
     """What is deployed is not the code of this checkout, so running that would show nothing."""
 
@@ -37,7 +41,7 @@ class Noted:
 
     def __call__(self, method: str, path: str, body: object = None, kind: str = "") -> tuple[int, object]:
         self.requests.append((method, path))
-        return 200, {}
+        return 200, {"spec": {"nodeName": NODE}}
 
 
 class EvaluatingLogs:

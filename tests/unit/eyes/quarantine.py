@@ -88,6 +88,10 @@ def config(**more: Any) -> Config:
     return replace(base, **more)
 
 
+HERE = "ip-10-42-0-9.ec2.internal"
+"""The node whose streams those of the test are."""
+
+
 class Kubernetes:
     """Pods and nodes by path; what was asked, in order. The real API server has its own lane."""
 
@@ -97,8 +101,11 @@ class Kubernetes:
         self.fails: dict[int, int] = {}
         """Number of a request, from 1 → the status that it gets."""
 
-    def add_pod(self, namespace: str, name: str) -> None:
-        self.objects[f"/api/v1/namespaces/{namespace}/pods/{name}"] = {"metadata": {"name": name, "labels": {}}}
+    def add_pod(self, namespace: str, name: str, node: str = HERE) -> None:
+        self.objects[f"/api/v1/namespaces/{namespace}/pods/{name}"] = {
+            "metadata": {"name": name, "labels": {}},
+            "spec": {"nodeName": node},
+        }
 
     def __call__(self, method: str, path: str, body: object = None, kind: str = "") -> tuple[int, object]:
         self.calls.append((method, path))
@@ -164,9 +171,13 @@ class World:
         """streams: how the stream's name begins, if not as that of the sensor whose record it is."""
         text = message if isinstance(message, str) else json.dumps(message)
         usual = {AUDIT: AUDITED if text.startswith("{") else AGENTS, CONTAINERS: SHIPPED}.get(group, "")
+        self.write_to(group, f"{usual if streams is None else streams}{HERE}-s", text, at)
+
+    def write_to(self, group: str, stream: str, message: object, at: float | None = None) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
         self.cloud.client("logs").put_log_events(
             logGroupName=group,
-            logStreamName=f"{usual if streams is None else streams}s",
+            logStreamName=stream,
             logEvents=[{"timestamp": int((at or self.now) * 1000), "message": text}],
         )
 
@@ -248,7 +259,7 @@ def world() -> Generator[World]:
         for group in (CONTAINERS, AUDIT, FLOW, TRAIL, *(DOOR.format(tenant) for tenant in TENANTS)):
             cloud.client("logs").create_log_group(logGroupName=group)
             for streams in ("", AUDITED, AGENTS, SHIPPED):
-                cloud.client("logs").create_log_stream(logGroupName=group, logStreamName=f"{streams}s")
+                cloud.client("logs").create_log_stream(logGroupName=group, logStreamName=f"{streams}{HERE}-s")
         for tenant in TENANTS:
             trust = {"Version": "2012-10-17", "Statement": []}
             cloud.client("iam").create_role(

@@ -40,7 +40,8 @@ def test_a_record_becomes_an_alarm_a_message_and_an_act(cloud: Deployed) -> None
     assert answer.functions == ("sequester-responder",)
     assert answer.acts == (Act("delete_pod", "pod research-sandbox/run-1", "done"),)
     pod = "/api/v1/namespaces/research-sandbox/pods/run-1"
-    assert [each for each in answer.requests if each[1] == pod] == [("GET", pod), ("PATCH", pod), ("DELETE", pod)]
+    asked = [method for method, path in answer.requests if path == pod]
+    assert asked == ["GET", "GET", "PATCH", "DELETE"]  # of which node it is, evidence, the label, the end
     assert len(answer.evidence) == 2  # the records, and the pod
     assert not answer.unfinished
 

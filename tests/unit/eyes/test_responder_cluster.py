@@ -96,6 +96,8 @@ def victim(plane: ControlPlane) -> Iterator[dict[str, Any]]:
 
 def test_a_pod_is_read_labelled_and_deleted(plane: ControlPlane, inside: Inside, victim: dict[str, Any]) -> None:
     where = {"namespace": "watched-sandbox", "pod": "run-1"}
+    assert inside.handle({"op": "node_of", **where}) == {"there": True, "node": ""}
+    assert inside.handle({"op": "node_of", **where, "pod": "none"}) == {"there": False, "node": ""}
     evidence = inside.handle({"op": "evidence", **where})
     assert evidence["pod"]["spec"]["containers"][0]["name"] == "code"  # type: ignore[index]
     assert inside.handle({"op": "delete_pod", "incident": "0123abcd", **where})
@@ -114,6 +116,7 @@ def test_a_node_is_cordoned(plane: ControlPlane, inside: Inside) -> None:
     "event",
     [
         {"op": "delete_pod", "namespace": "kube-system", "pod": "x", "incident": "0"},
+        {"op": "node_of", "namespace": "kube-system", "pod": "x"},
         {"op": "delete_pod", "namespace": "watched-sandbox", "pod": "../../../nodes/n", "incident": "0"},
         {"op": "delete_pod", "namespace": "watched-sandbox", "pod": "run-1", "incident": "x=y"},
         {"op": "cordon", "node": "a/../b"},

@@ -93,7 +93,7 @@ def test_any_call_may_fail(scene: str, lasting: bool) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 409, 500, 503])
-@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
 def test_any_answer_of_the_api_server_may_be_a_failure(nth: int, status: int) -> None:
     with world() as at:
         event = sandbox(at)

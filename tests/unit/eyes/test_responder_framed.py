@@ -3,6 +3,7 @@
 A node that was broken into may write log events, into the streams of its own agents; EKS's streams are not among them.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,6 +67,7 @@ def test_a_record_in_anothers_stream_accuses_nobody(at: World, case: tuple[str, 
 
 def test_a_supervisors_event_counts_in_the_shippers_stream_only(at: World) -> None:
     event = supervisor_event("research-sandbox", "run-1")
+    at.kubernetes.add_pod("research-sandbox", "run-1")
     at.write(CONTAINERS, event, streams="")
     at.responder(level="observe").handle(at.alarm("sequester-network-call-research"))
     assert subjects(at) == []
@@ -109,7 +111,8 @@ def private_address(at: World, instance: str) -> str:
 def test_who_is_scanned_is_not_who_scans(at: World, field: str) -> None:
     victim, scanner = at.node(), at.node()
     fields = {"srcaddr": "192.0.2.9", field: private_address(at, scanner)}
-    at.write(FLOW, flow(action="REJECT", flow_direction="ingress", instance_id=victim, **fields))
+    record = flow(action="REJECT", flow_direction="ingress", instance_id=victim, **fields)
+    at.write(FLOW, record, time.time() + 2)  # the machine was there before
     at.responder(level="observe").handle(at.alarm("sequester-packet-left"))
     assert subjects(at) == [f"node {scanner}"]
 

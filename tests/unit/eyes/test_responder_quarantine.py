@@ -78,7 +78,12 @@ def test_evidence_is_kept_before_the_first_act(at: World) -> None:
 def test_the_pod_is_read_before_it_is_deleted(at: World) -> None:
     at.responder().handle(attempt_in_sandbox(at))
     pod = "/api/v1/namespaces/research-sandbox/pods/run-1"
-    assert [call for call in at.kubernetes.calls if call[1] == pod] == [("GET", pod), ("PATCH", pod), ("DELETE", pod)]
+    assert [call for call in at.kubernetes.calls if call[1] == pod] == [
+        ("GET", pod),  # is it of the node that accuses it?
+        ("GET", pod),
+        ("PATCH", pod),
+        ("DELETE", pod),
+    ]
 
 
 def test_the_chain_holds(at: World) -> None:
