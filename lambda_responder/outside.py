@@ -163,8 +163,8 @@ class Responder:
     def _claimed(self, incident: Incident, pod: Pod, streams: list[str]) -> list[Subject]:
         """The pod, if it runs on a node in whose stream it is accused. One that is gone costs no act of the hour."""
         found = cast("dict[str, object]", self._inside("node_of", namespace=pod.namespace, pod=pod.name))
-        if not found["there"]:
-            return []
+        if not found["there"]:  # whoever was noticed when it was there is ended, and that is to be said
+            return [pod] if self.ledger.done(incident.id, f"noticed {pod}") else []
         if any(stream.startswith(f"{incident.wire.streams}{found['node']}-") for stream in streams):
             return [pod]
         self._page_once(incident, f"{pod} is accused by a node that it is not on: forged? Nothing is done to it")
