@@ -18,7 +18,7 @@ from sequester.example import SETTINGS_FILE
 from sequester.prove_cli import EXIT_USAGE, prove
 from sequester.release_cli import release
 
-_SAY_TWO = ("prove", "report")
+_SAY_TWO = ("prove", "report", "drill")
 
 
 class _Commands(TyperGroup):

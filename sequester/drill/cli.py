@@ -54,7 +54,7 @@ def drill(
         sequester drill --target cluster --tenant research --image <registry>/sandbox@sha256:... --sink 192.0.2.7:8080
 
     Exit code 0: all that was tried is stopped and seen as expected; 1: a leak, or something stopped otherwise, unseen,
-    late or unanswered; 2: it could not be tried, or the trial proves nothing.
+    late or unanswered; 2: it could not be tried, or the trial proves nothing; 64: what was asked does not exist.
     """
     from sequester.drill import session
 

@@ -13,7 +13,7 @@ from sequester.drill.outcome import Drill, Family, Target, Technique, to_json
 from sequester.drill.show import growing, listing, told
 from sequester.drill.table import FAST, UnknownTechniqueError, chosen
 
-FAILED = 2
+FAILED, USED_WRONGLY = 2, 64
 
 
 class NotAskedRightError(ValueError):
@@ -86,9 +86,13 @@ def show_list(asked: Asked, console: Console) -> int:
     try:
         console.print(listing(asked.techniques()))
     except NotAskedRightError as error:
-        console.print(str(error), style="red", markup=False, soft_wrap=True)
-        return FAILED
+        return _wrong(error, console)
     return 0
+
+
+def _wrong(error: NotAskedRightError, console: Console) -> int:
+    console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+    return USED_WRONGLY
 
 
 def hold(asked: Asked, console: Console, json_file: Path | None, junit_file: Path | None, *, details: bool) -> int:
@@ -114,7 +118,9 @@ def hold(asked: Asked, console: Console, json_file: Path | None, junit_file: Pat
             with console.status("the whole chain") as status:
                 held = replace(held, chains=chains(stack_config(asked.settings), status.update))
         write(held, json_file, junit_file)
-    except (NotAskedRightError, DrillFailedError, BadSinkError, NotRemovableError, SandboxError, *EXPECTED) as error:
+    except NotAskedRightError as error:
+        return _wrong(error, console)
+    except (DrillFailedError, BadSinkError, NotRemovableError, SandboxError, *EXPECTED) as error:
         console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return FAILED
     except OSError as error:
