@@ -108,6 +108,7 @@ _BASE64_TEXT: Final = Pattern(
 )
 _BASE64_RUN: Final = Pattern(rb"[A-Za-z0-9+/_-]{24,}")
 _READABLE: Final = Pattern(PRINTABLE_RUN.pattern + b"|" + COMPRESSED.pattern)
+_FEW: Final = 8
 _BETWEEN: Final = b"\xff"
 """A byte of which _READABLE has none: nothing that is found lies in two."""
 
@@ -123,19 +124,23 @@ def _texts_of(decoded: Iterable[bytes]) -> Iterator[bytes]:
     Most that is decoded at a wrong alignment is neither, and one pass over all of it says which is not.
     """
     some = tuple(decoded)
-    if not some:
-        return
-    starts = [*_READABLE.starts_in(_BETWEEN.join(some))]
-    if starts:
-        ends = [*accumulate(len(one) + len(_BETWEEN) for one in some)]
-        for index in dict.fromkeys(bisect_right(ends, start) for start in starts):
-            runs = PRINTABLE_RUN.found_in(some[index])
-            if runs:
-                yield b"\n".join(runs)
-            yield from decompressed(some[index], EXPANSION_FLOOR_BYTES)
+    for index in _perhaps_readable(some):
+        runs = PRINTABLE_RUN.found_in(some[index])
+        if runs:
+            yield b"\n".join(runs)
+        yield from decompressed(some[index], EXPANSION_FLOOR_BYTES)
     for one in some:
         if begins_deflated(one):
             yield from deflated(one, EXPANSION_FLOOR_BYTES)
+
+
+def _perhaps_readable(some: Sequence[bytes]) -> Iterable[int]:
+    """Which of them to look at, in order: of few all or none, of many those in which something readable begins."""
+    together = _BETWEEN.join(some)
+    if len(some) <= _FEW:
+        return range(len(some)) if _READABLE.occurs_in(together) else ()
+    ends = [*accumulate(len(one) + len(_BETWEEN) for one in some)]
+    return dict.fromkeys(bisect_right(ends, start) for start in _READABLE.starts_in(together))
 
 
 def _base64_of_all(characters: bytes, room: int) -> Iterator[bytes]:

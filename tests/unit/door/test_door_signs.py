@@ -129,7 +129,7 @@ def _each_alone(some: list[bytes]) -> Iterator[bytes]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(_written() | st.sampled_from([b"\x1f", b"\x8b\x08", b"a" * 6, b"]\0", b"\0\0", b"x"]), max_size=6))
+@given(st.lists(_written() | st.sampled_from([b"\x1f", b"\x8b\x08", b"a" * 6, b"]\0", b"\0\0", b"x"]), max_size=14))
 def test_texts_found_together_are_those_of_each(some: list[bytes]) -> None:
     assert list(_texts_of(some)) == list(_each_alone(some))
 
