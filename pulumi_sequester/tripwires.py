@@ -21,6 +21,8 @@ class TripwiresArgs:
     """The account's 12 digits."""
     region: pulumi.Input[str]
     """Such as us-east-1."""
+    cidr: pulumi.Input[str]
+    """The VPC's range, /16 to /20: a packet to anywhere else has left."""
     tenants: pulumi.Input[Sequence[pulumi.Input[str]]]
     """Whose doors are watched, too."""
     stack: pulumi.Input[str] | None = None

@@ -16,6 +16,7 @@ wires = Tripwires(
     TripwiresArgs(
         account=account,
         region="us-east-1",
+        cidr="10.42.0.0/16",
         stack="watched",
         tenants=tenants,
         notify=[config.get("notify") or "security@example.com"],
