@@ -1,7 +1,7 @@
 """What the responder is told at deployment: its names, its limits, and every alarm with the records behind it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from infra.door_store import audit_bucket, table
@@ -9,6 +9,7 @@ from infra.logs import FLOW_FIELDS
 from infra.names import Names
 from infra.sensors import AUDIT_LOG_STREAMS, EVALUATION_SECONDS, SOURCES
 from infra.settings.tripwires import TripwireSettings
+from infra.tripwire_patterns import Declared
 from infra.tripwire_table import Tripwire, patterns
 from infra.tripwires import topic_name, wires
 
@@ -30,9 +31,7 @@ def log_groups(names: Names) -> tuple[str, str]:
     return f"/aws/lambda/{outside_name(names)}", f"/aws/lambda/{inside_name(names)}"
 
 
-def configuration(
-    names: Names, settings: TripwireSettings, agent_roles: Mapping[str, str], listed: Sequence[str]
-) -> str:
+def configuration(names: Names, settings: TripwireSettings, agent_roles: Mapping[str, str], declared: Declared) -> str:
     """What both functions read (lambda_responder.config): everything is known before anything is made."""
     own = {
         "stack": names.name,
@@ -56,7 +55,7 @@ def configuration(
             tenant: {"agent_role": role, "door_table": table(names)} for tenant, role in sorted(agent_roles.items())
         },
         "wires": {
-            wire.name(names.name): asdict(_Wire.of(names, wire.row, wire.tenant, tuple(listed)))
+            wire.name(names.name): asdict(_Wire.of(names, wire.row, wire.tenant, declared))
             for wire in wires(sorted(agent_roles))
             if not wire.row.silent_group
         },
@@ -77,9 +76,9 @@ class _Wire:
     window_seconds: int
 
     @classmethod
-    def of(cls, names: Names, row: Tripwire, tenant: str | None, listed: tuple[str, ...]) -> "_Wire":
+    def of(cls, names: Names, row: Tripwire, tenant: str | None, declared: Declared) -> "_Wire":
         source = SOURCES[row.sensor]
         window = source.delivery_seconds + row.period_seconds * row.periods + 2 * EVALUATION_SECONDS
-        found = patterns(row, names, tenant, listed)
+        found = patterns(row, names, tenant, declared)
         rest = (found, row.response, tenant, window)
         return cls(str(row.sensor), source.log_group(names, tenant or ""), source.stream, *rest)

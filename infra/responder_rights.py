@@ -46,7 +46,7 @@ def inside_statements(names: Names) -> list[Statement]:
     ]
 
 
-def outside_statements(names: Names, agent_roles: Mapping[str, str], listed: tuple[str, ...]) -> list[Statement]:
+def outside_statements(names: Names, agent_roles: Mapping[str, str]) -> list[Statement]:
     """What the function outside the VPC may do. A test compares it with the calls that it makes."""
     groups = {
         group

@@ -15,6 +15,7 @@ from infra.rbac import RESPONDER_GROUP
 from infra.responder_config import configuration, deny_policy_arn, inside_name, outside_name
 from infra.responder_rights import inside_statements, outside_statements
 from infra.settings.tripwires import TripwireSettings
+from infra.tripwire_patterns import Declared
 from infra.tripwires import topic_name
 
 DENY_EVERYTHING: Final = json.dumps(  # of every service, which `Statement` rightly cannot say
@@ -38,7 +39,7 @@ class ResponseArgs:
     names: Names
     settings: TripwireSettings
     agent_roles: Mapping[str, str]
-    listed: Sequence[str]
+    declared: Declared
     subnets: Sequence[pulumi.Input[str]]
     quarantine: pulumi.Input[str]
     responder: pulumi.Input[str]
@@ -94,7 +95,7 @@ class Response(pulumi.ComponentResource):
         files: dict[str, pulumi.Asset | pulumi.Archive] = {
             f"lambda_responder/{path.name}": pulumi.FileAsset(str(path)) for path in sorted(_CODE.glob("*.py"))
         }
-        told = configuration(args.names, args.settings, args.agent_roles, args.listed)
+        told = configuration(args.names, args.settings, args.agent_roles, args.declared)
         files["lambda_responder/responder.json"] = pulumi.StringAsset(told)
         return aws.lambda_.Function(
             title,
@@ -138,7 +139,7 @@ class Response(pulumi.ComponentResource):
 
     def _outside(self, needs: Sequence[pulumi.Resource]) -> aws.lambda_.Function:
         names, title = self._names, outside_name(self._names)
-        role = self._role(title, outside_statements(names, self._args.agent_roles, tuple(self._args.listed)))
+        role = self._role(title, outside_statements(names, self._args.agent_roles))
         return self._function(
             title, "outside", role, {"QUARANTINE_GROUP": self._args.quarantine}, concurrency=2, needs=needs
         )

@@ -47,6 +47,7 @@ MATRIX: Final = (
     ),
     Row("node: packet denied by SG/NACL", Sensor.FLOW, ("packet-rejected",)),
     Row("node: packet let out of the VPC", Sensor.FLOW, ("packet-left",)),
+    Row("node: more traffic than the flow log can record", Sensor.FLOW, ("flow-skipped",)),
     Row(
         "node: DNS to the VPC resolver",
         Sensor.RESOLVER,
@@ -69,7 +70,7 @@ MATRIX: Final = (
     Row(
         "API: forbidden or rejected request",
         Sensor.AUDIT,
-        ("api-refused", "api-exec", "node-refused", "policy-changed"),
+        ("api-refused", "api-exec", "node-refused", "nobody-refused", "policy-changed", "rights-changed"),
         {Sensor.FLOW: "ACCEPT"},
     ),
     Row(

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from infra.agents import Identities, IdentitiesArgs, agent_role
 from infra.cluster import Cluster, ClusterArgs
-from infra.dns import Resolving, ResolvingArgs, resolvable
+from infra.dns import Resolving, ResolvingArgs
 from infra.door import Doors, DoorsArgs, TenantDoor, built
 from infra.endpoints import Endpoints, EndpointsArgs
 from infra.filters import Filters, FiltersArgs, Group, check_quota
@@ -22,6 +22,7 @@ from infra.response import Response, ResponseArgs
 from infra.sensors import trail_log_group
 from infra.settings import Settings, load
 from infra.settings.addresses import Tier
+from infra.tripwire_patterns import Declared
 from infra.tripwires import Tripwires, TripwiresArgs
 from infra.viewer import Viewer, ViewerArgs
 from infra.workloads import Workloads, WorkloadsArgs, site
@@ -118,7 +119,7 @@ def watch(settings: Settings, base: Foundation, opts: pulumi.ResourceOptions) ->
     logs = pulumi.ResourceOptions(depends_on=list(base.logs.groups.values()))
     return Tripwires(
         names.name,
-        TripwiresArgs(names, settings.tripwires, sorted(settings.tenants), resolvable(settings)),
+        TripwiresArgs(names, settings.tripwires, sorted(settings.tenants), Declared.of(settings)),
         pulumi.ResourceOptions.merge(opts, logs),
     )
 
@@ -138,7 +139,7 @@ def respond(
             names,
             settings.tripwires,
             {tenant: names.role(agent_role(tenant)) for tenant in settings.tenants},
-            resolvable(settings),
+            Declared.of(settings),
             [subnet.id for subnet in base.ground.tier(Tier.SYSTEM)],
             groups[Group.QUARANTINE].id,
             groups[Group.RESPONDER].id,

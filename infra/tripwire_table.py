@@ -8,10 +8,27 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final, Literal
 
-from infra.logs import FLOW_FIELDS
 from infra.names import Names
 from infra.sensors import EVALUATION_SECONDS, SOURCES, Sensor
 from infra.settings.tripwires import Level
+from infra.tripwire_patterns import (
+    BEGUN,
+    EGRESS,
+    ITSELF,
+    LEFT,
+    SYN,
+    TCP,
+    Declared,
+    answered,
+    audit,
+    blocked,
+    by_others,
+    changed,
+    door,
+    filled,
+    flow,
+    supervisor,
+)
 
 METRIC_NAMESPACE: Final = "Sequester/Tripwires"
 
@@ -22,7 +39,7 @@ Severity = Literal["low", "medium", "high", "critical"]
 class Tripwire:
     """One class of attempt.
 
-    `patterns` count into one metric; in those of a `per_tenant` row TENANT stands for the tenant. `periods` periods
+    `patterns` count into one metric; what stands for what, see `infra.tripwire_patterns`. `periods` periods
     with at least `threshold` events alarm. `silent_group` is for rows that alarm on *no* events.
     `response` is what is done at most, under the stack's own setting. `reason` is for rows without a sensor.
     """
@@ -70,41 +87,6 @@ class Tripwire:
         return "-".join([stack, self.id, *([tenant] if tenant else [])])
 
 
-def _flow(**conditions: str) -> str:
-    """A space-delimited pattern on our flow log format: field (with `_`) → condition, in which `@` is the field."""
-    names = [field.replace("-", "_") for field in FLOW_FIELDS]
-    if unknown := sorted(set(conditions) - set(names)):
-        raise ValueError(f"{', '.join(unknown)}: not in our flow log format: use one of {', '.join(names)}")
-    return f"[{', '.join(conditions.get(name, name).replace('@', name) for name in names)}]"
-
-
-def _supervisor(*kinds: str, action: str = "denied") -> str:
-    """Events of the supervisor, as the log shipper wraps them; what code prints on stdout is another stream."""
-    of_kind = " || ".join(f'$.event.kind = "{kind}"' for kind in kinds)
-    namespace = '$.kubernetes.namespace_name = "TENANT-sandbox"'
-    return (
-        f'{{ $.stream = "stderr" && {namespace} && $.event.sequester = 1 && $.event.action = "{action}"'
-        f" && $.event.noise IS FALSE && ({of_kind}) }}"
-    )
-
-
-_OVER, _BEGUN = '$.stage = "ResponseComplete"', '($.stage = "ResponseStarted" || $.stage = "ResponseComplete")'
-
-
-def _audit(condition: str, stage: str = _OVER) -> str:
-    """Requests to the Kubernetes API by the tenant's identities, or to its namespaces."""
-    tenant = (
-        '$.user.username = "system:serviceaccount:TENANT-agent:*" || '
-        '$.user.username = "system:serviceaccount:TENANT-sandbox:*" || '
-        '$.objectRef.namespace = "TENANT-agent" || $.objectRef.namespace = "TENANT-sandbox"'
-    )
-    return f'{{ $.kind = "Event" && {stage} && ({condition}) && ({tenant}) }}'
-
-
-def _door(*rules: str) -> str:
-    return f'{{ $.event = "fetch" && $.verdict = "denied" && ({" || ".join(f"$.rule = {rule}" for rule in rules)}) }}'
-
-
 # A body made so that it cannot be inspected: once is a mistake, again and again is none.
 _SHAPED = ('"inspect.undecodable"', '"inspect.limit"')
 HOSTS_OWN_FAILURES: Final = frozenset(
@@ -112,22 +94,11 @@ HOSTS_OWN_FAILURES: Final = frozenset(
 )
 """Denials that no tripwire counts: any server may be at fault by itself."""
 
-# What Amazon Linux asks for by itself on a node without these endpoints. Exact names: none can carry a message.
-_NODES_ASK_FOR = ("ssm", "ssmmessages", "ec2messages")
-_TIME_SERVERS = tuple(f"{number}.amazon.pool.ntp.org." for number in range(4))
+# Copies rules into Kubernetes' own roles, as each role that says so comes and goes.
+_AGGREGATOR: Final = "system:serviceaccount:kube-system:clusterrole-aggregation-controller"
 
-
-def _blocked() -> str:
-    known = [f'$.query_name != "{name}.REGION.amazonaws.com."' for name in _NODES_ASK_FOR]
-    known += [f'$.query_name != "{name}"' for name in _TIME_SERVERS]
-    return f'{{ $.firewall_rule_action = "BLOCK" && {" && ".join(known)} }}'
-
-
-_LEFT = "@ = 2 || @ = 3 || @ = 4 || @ = 5 || @ = 6 || @ = 8"  # internet, peering, VPN, another region, ...
-_EGRESS = {"flow_direction": "@ = egress", "action": "@ = ACCEPT"}
-_TCP = "6"
-# SYN, or SYN and ACK, with whatever FIN and RST came in the same minute: the field is all of them together.
-_SYN = " || ".join(f"@ = {flags}" for flags in (2, 3, 6, 7, 18, 19, 22, 23))
+_CONTROLLERS: Final = "system:serviceaccount:kube-system:*"
+_KINDS: Final = "customresourcedefinitions"  # without its kind, no policy endpoint is left
 
 TRIPWIRES: Final = (
     Tripwire(
@@ -137,8 +108,11 @@ TRIPWIRES: Final = (
         "critical",
         "isolate",
         (
-            _flow(**_EGRESS, traffic_path=_LEFT),
-            _flow(**_EGRESS, traffic_path="@ = 7", pkt_dst_aws_service="@ != S3"),
+            flow(**EGRESS, traffic_path=LEFT),
+            flow(**EGRESS, traffic_path="@ = 7", pkt_dst_aws_service="@ != S3"),
+            # A transit gateway, a NAT gateway or an appliance has an interface in the VPC: that is path 1, like any
+            # neighbour, and what AWS has no number for is `-`. There the address tells.
+            flow(**EGRESS, traffic_path="@ != 7*", pkt_dstaddr="OUTSIDE"),
         ),
     ),
     Tripwire(
@@ -148,12 +122,20 @@ TRIPWIRES: Final = (
         "high",
         "isolate",
         (  # a TCP packet that opens nothing is the tail of a connection that the group has forgotten
-            _flow(action="@ = REJECT", protocol=f"@ = {_TCP}", tcp_flags=_SYN),
-            _flow(action="@ = REJECT", protocol=f"@ != {_TCP}"),
+            flow(action="@ = REJECT", protocol=f"@ = {TCP}", tcp_flags=SYN),
+            flow(action="@ = REJECT", protocol=f"@ != {TCP}"),
         ),
     ),
     Tripwire(
-        "name-blocked", "node: DNS to the VPC resolver", Sensor.RESOLVER, "high", "isolate", (_blocked(),)
+        "flow-skipped",
+        "node: more traffic than the flow log can record",
+        Sensor.FLOW,
+        "medium",
+        "observe",  # such a record has neither address nor instance, and AWS may be at fault
+        (flow(log_status="@ = SKIPDATA"),),
+    ),
+    Tripwire(
+        "name-blocked", "node: DNS to the VPC resolver", Sensor.RESOLVER, "high", "isolate", (blocked(),)
     ),
     Tripwire(
         "name-unlisted",
@@ -178,7 +160,7 @@ TRIPWIRES: Final = (
         Sensor.SUPERVISOR,
         "medium",
         "contain",
-        (_supervisor("network"),),
+        (supervisor("network"),),
         per_tenant=True,
     ),
     Tripwire(
@@ -187,7 +169,7 @@ TRIPWIRES: Final = (
         Sensor.SUPERVISOR,
         "high",
         "contain",
-        (_supervisor("trace", "namespace", "kernel", "memory", "device", "foreign_abi", "unlisted", "resource"),),
+        (supervisor("trace", "namespace", "kernel", "memory", "device", "foreign_abi", "unlisted", "resource"),),
         per_tenant=True,
     ),
     Tripwire(
@@ -196,7 +178,7 @@ TRIPWIRES: Final = (
         Sensor.SUPERVISOR,
         "high",
         "contain",
-        (_supervisor("blind", "supervisor"),),
+        (supervisor("blind", "supervisor"),),
         per_tenant=True,
     ),
     Tripwire(
@@ -205,7 +187,7 @@ TRIPWIRES: Final = (
         Sensor.SUPERVISOR,
         "medium",
         "contain",
-        (_supervisor("process_storm", action="observed"),),
+        (supervisor("process_storm", action="observed"),),
         per_tenant=True,
     ),
     Tripwire(
@@ -214,7 +196,7 @@ TRIPWIRES: Final = (
         Sensor.SUPERVISOR,
         "low",
         "observe",
-        (_supervisor("memory_growth", action="observed"),),
+        (supervisor("memory_growth", action="observed"),),
         per_tenant=True,
     ),
     Tripwire(
@@ -223,7 +205,7 @@ TRIPWIRES: Final = (
         Sensor.AUDIT,
         "high",
         "contain",
-        (_audit("$.responseStatus.code = 403 || $.responseStatus.code = 422"),),
+        (audit("$.responseStatus.code = 403 || $.responseStatus.code = 422"),),
         per_tenant=True,
     ),
     Tripwire(
@@ -233,13 +215,13 @@ TRIPWIRES: Final = (
         "high",
         "contain",
         (
-            _audit(
+            audit(
                 '$.objectRef.subresource = "exec" || $.objectRef.subresource = "portforward"'
                 ' || $.objectRef.subresource = "ephemeralcontainers" || $.objectRef.subresource = "proxy"',
-                _BEGUN,  # such a request is complete only when the session ends
+                BEGUN,  # such a request is complete only when the session ends
             ),
             (  # by way of the node's kubelet, which names the namespace in the path only
-                f'{{ $.kind = "Event" && {_BEGUN} && $.objectRef.resource = "nodes"'
+                f'{{ $.kind = "Event" && {BEGUN} && $.objectRef.resource = "nodes"'
                 ' && $.objectRef.subresource = "proxy"'
                 ' && ($.requestURI = "*/TENANT-sandbox/*" || $.requestURI = "*/TENANT-agent/*") }'
             ),
@@ -253,33 +235,62 @@ TRIPWIRES: Final = (
         "high",
         "isolate",
         (
-            (
-                '{ $.kind = "Event" && $.stage = "ResponseComplete" && $.responseStatus.code = 403'
-                ' && $.user.username = "system:node:*" }'
-            ),
-            (  # or with none, by which somebody on a node looks about
-                '{ $.kind = "Event" && $.stage = "ResponseComplete" && ($.responseStatus.code = 401'
-                ' || $.responseStatus.code = 403 && $.user.username = "system:anonymous") }'
-            ),
+            answered('$.responseStatus.code = 403 && $.user.username = "system:node:*"'),
+            # Or by none, by which somebody on a node looks about.
+            answered('$.responseStatus.code = 403 && $.user.username = "system:anonymous"'),
         ),
         threshold=5,  # a kubelet that starts is refused now and then, while its node object is new
         period_seconds=300,
     ),
     Tripwire(
+        "nobody-refused",
+        "API: requests with no identity, or with a token that is not valid",
+        Sensor.AUDIT,
+        "medium",
+        "observe",
+        (answered("$.responseStatus.code = 401"),),
+        # A kubelet whose token ran out is refused once for each thing that it watches
+        # (https://github.com/awslabs/amazon-eks-ami/issues/166); two kubelets at once are not twenty.
+        threshold=20,
+        period_seconds=300,
+    ),
+    Tripwire(
         "policy-changed",
-        "API: a network policy or an admission policy is changed or removed",
+        "API: a network policy, an admission control, a namespace or what enforces them is changed",
         Sensor.AUDIT,
         "medium",
         "observe",
         (
-            (
-                '{ $.kind = "Event" && $.stage = "ResponseComplete" && $.responseStatus.code < 300'
-                ' && ($.objectRef.resource = "networkpolicies" || $.objectRef.resource = "validatingadmissionpolic*")'
-                ' && ($.verb = "update" || $.verb = "patch" || $.verb = "delete*") }'
+            # A new one counts, too: network policies only add, so it lets out what no other does; a webhook may edit.
+            changed(
+                ("*networkpolicies", "policyendpoints", "*admissionpolic*", "*webhookconfigurations", _KINDS), ITSELF
             ),
-            (  # policies only add: a new one lets out what no other does
-                '{ $.kind = "Event" && $.stage = "ResponseComplete" && $.responseStatus.code < 300'
-                ' && $.objectRef.resource = "networkpolicies" && $.verb = "create" }'
+            # Labels say which standard and which policies hold in a namespace.
+            changed(("namespaces",), f'{ITSELF} && $.verb != "create"'),
+            # The CNI, its policy agent and CoreDNS. Controllers there write what they found, and the autoscaler.
+            changed(
+                ("daemonsets", "deployments", "configmaps"), f'{ITSELF} && $.objectRef.namespace = "kube-system"',
+                "system:apiserver", _CONTROLLERS,
+            ),
+        ),
+    ),
+    Tripwire(
+        "rights-changed",
+        "API: rights are granted, an identity is borrowed, or a node is marked anew",
+        Sensor.AUDIT,
+        "medium",
+        "observe",
+        (
+            changed(("*roles", "*rolebindings", "apiservices"), ITSELF, "system:apiserver", _AGGREGATOR),
+            by_others('$.impersonatedUser.username = "*"'),
+            changed(
+                ("serviceaccounts",), '$.objectRef.subresource = "token"', "system:node:*",
+                "system:kube-controller-manager",
+            ),
+            # Taints and labels keep sandboxes on their nodes. Kubelets mark their own, controllers those that fail.
+            changed(
+                ("nodes",), f'{ITSELF} && $.verb != "create"', "system:node:*", _CONTROLLERS,
+                "RESPONDER",
             ),
         ),
     ),
@@ -297,7 +308,7 @@ TRIPWIRES: Final = (
         Sensor.DOOR,
         "low",
         "observe",
-        (_door('"allow.*"', *_SHAPED),),
+        (door('"allow.*"', *_SHAPED),),
         per_tenant=True,
         threshold=10,  # agents try hosts that are not allowed; ten in five minutes is a search for one that is
         period_seconds=300,
@@ -308,7 +319,7 @@ TRIPWIRES: Final = (
         Sensor.DOOR,
         "high",
         "contain",
-        (_door('"url.*"', '"request.*"', '"resolve.special"', '"connect.peer"', '"redirect.*"'),),
+        (door('"url.*"', '"request.*"', '"resolve.special"', '"connect.peer"', '"redirect.*"'),),
         per_tenant=True,
         threshold=3,
         period_seconds=300,
@@ -319,7 +330,7 @@ TRIPWIRES: Final = (
         Sensor.DOOR,
         "critical",
         "contain",
-        (_door('"inspect.secret"', '"inspect.canary"', '"inspect.credential"', '"response.credential"'),),
+        (door('"inspect.secret"', '"inspect.canary"', '"inspect.credential"', '"response.credential"'),),
         per_tenant=True,
     ),
     Tripwire(
@@ -328,7 +339,7 @@ TRIPWIRES: Final = (
         Sensor.DOOR,
         "medium",
         "observe",
-        (_door('"budget.*"'),),
+        (door('"budget.*"'),),
         per_tenant=True,
     ),
     Tripwire(
@@ -337,7 +348,7 @@ TRIPWIRES: Final = (
         Sensor.DOOR,
         "high",
         "observe",
-        (_door('"*.unavailable"', '"door.failed"', '"door.config"', '"door.credential"'), '{ $.event = "failure" }'),
+        (door('"*.unavailable"', '"door.failed"', '"door.config"', '"door.credential"'), '{ $.event = "failure" }'),
         per_tenant=True,
     ),
     Tripwire(
@@ -346,7 +357,7 @@ TRIPWIRES: Final = (
         Sensor.DOOR,
         "low",
         "observe",
-        (_door('"door.halted"'),),
+        (door('"door.halted"'),),
         per_tenant=True,
     ),
     *(
@@ -382,10 +393,6 @@ TRIPWIRES: Final = (
 )  # fmt: skip
 
 
-def patterns(row: Tripwire, names: Names, tenant: str | None, listed: tuple[str, ...]) -> tuple[str, ...]:
-    """A row's filter patterns for this stack. listed: the names that nodes may resolve, with `*.` for all below."""
-    unlisted = " && ".join(f'$.query_name != "{name}."' for name in listed)
-    return tuple(
-        pattern.replace("TENANT", tenant or "").replace("REGION", names.region).replace("UNLISTED", unlisted)
-        for pattern in row.patterns
-    )
+def patterns(row: Tripwire, names: Names, tenant: str | None, declared: Declared) -> tuple[str, ...]:
+    """A row's filter patterns for this stack."""
+    return tuple(filled(pattern, names, tenant, declared) for pattern in row.patterns)

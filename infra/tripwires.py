@@ -13,6 +13,7 @@ from infra.names import Names
 from infra.sensors import SOURCES, Sensor
 from infra.settings.tripwires import TripwireSettings
 from infra.trail import AttemptTrail, AttemptTrailArgs
+from infra.tripwire_patterns import Declared
 from infra.tripwire_table import METRIC_NAMESPACE, TRIPWIRES, Tripwire, patterns
 
 _AN_OWN_KEY: Final = "a key policy speaks of its own key only"
@@ -22,12 +23,12 @@ _WIDGETS_A_ROW: Final = 3
 
 @dataclass
 class TripwiresArgs:
-    """The log groups of `Names` and `trail_log_group` exist. listed: names that nodes may resolve; `*.`: all below."""
+    """The log groups of `Names` and `trail_log_group` exist."""
 
     names: Names
     settings: TripwireSettings
     tenants: Sequence[str]
-    listed: Sequence[str]
+    declared: Declared
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Tripwires(pulumi.ComponentResource):
         super().__init__("sequester:index:Tripwires", name, None, opts)
         self._own = pulumi.ResourceOptions(parent=self)
         self._names, self._settings = args.names, args.settings
-        self._listed = tuple(args.listed)
+        self._declared = args.declared
         self.topic_arn = args.names.arn("sns", topic_name(args.names))
         self._wires = wires(args.tenants)
         self.key = self._key()
@@ -167,7 +168,7 @@ class Tripwires(pulumi.ComponentResource):
 
     def _alarm(self, wire: Wire, opts: pulumi.ResourceOptions) -> aws.cloudwatch.MetricAlarm:
         row, names, name = wire.row, self._names, wire.name(self._names.name)
-        for number, pattern in enumerate(patterns(row, names, wire.tenant, self._listed), start=1):
+        for number, pattern in enumerate(patterns(row, names, wire.tenant, self._declared), start=1):
             aws.cloudwatch.LogMetricFilter(
                 f"{name}-{number}",
                 name=f"{name}-{number}",

@@ -1,13 +1,13 @@
 """Tripwires on log groups that are there already: filters, alarms, and whom they tell (E8)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
-from infra.dns import resolvable
 from infra.names import Names
 from infra.sensors import trail_log_group
+from infra.tripwire_patterns import Declared
 from infra.tripwires import Tripwires as Wired
 from infra.tripwires import TripwiresArgs as WiredArgs
 from pulumi_sequester.given import STACK, bare, given, settings
@@ -43,12 +43,15 @@ class Tripwires(pulumi.ComponentResource):
         super().__init__("sequester:index:Tripwires", name, {}, opts)
         told = given(args)
         tripwires = {"notify": told["notify"]} if "notify" in told else {}
-        chosen = settings(told, tenants=bare(told["tenants"]), tripwires=tripwires)
-        listed = tuple(told.get("resolvable") or resolvable(chosen))
+        network = {"cidr": told["cidr"], "azs": [f"{told['region']}{zone}" for zone in "ab"]}
+        chosen = settings(told, network, tenants=bare(told["tenants"]), tripwires=tripwires)
+        declared = Declared.of(chosen)
+        if "resolvable" in told:
+            declared = replace(declared, listed=told["resolvable"])
         names = Names.of(chosen)
         made = Wired(
             names.name,
-            WiredArgs(names, chosen.tripwires, sorted(chosen.tenants), listed),
+            WiredArgs(names, chosen.tripwires, sorted(chosen.tenants), declared),
             pulumi.ResourceOptions(parent=self),
         )
         self.topic = pulumi.Output.from_input(made.topic_arn)

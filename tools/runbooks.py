@@ -10,6 +10,7 @@ from typing import Final
 
 from infra.names import Names
 from infra.sensors import SOURCES, Sensor
+from infra.tripwire_patterns import Declared
 from infra.tripwire_table import TRIPWIRES, Tripwire, patterns
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "runbooks"
@@ -17,6 +18,7 @@ _END: Final = "<!-- /generated -->\n"
 _HEAD: Final = re.compile(rf"\A.*?{re.escape(_END)}", re.DOTALL)
 _EXAMPLE: Final = Names("sequester", "123456789012", "us-east-1")
 _TENANT: Final = "research"
+_DECLARED: Final = Declared(("ec2.us-east-1.amazonaws.com",), ("10.42.0.0/16",))
 _RESPONSES: Final = {
     "observe": "evidence is kept",
     "contain": "evidence; the pod is deleted; an agent's door is closed and its role denied; a node is cordoned",
@@ -54,7 +56,7 @@ def head(row: Tripwire) -> str:
         f"| done by itself, at most | {row.response}: {_RESPONSES[row.response]} |",
         "",
     ]
-    for pattern in patterns(row, _EXAMPLE, tenant, ("ec2.us-east-1.amazonaws.com",)):
+    for pattern in patterns(row, _EXAMPLE, tenant, _DECLARED):
         lines += [
             "```console",
             f"aws logs filter-log-events --log-group-name {group} \\",

@@ -14,6 +14,7 @@ from infra.response import Response, ResponseArgs
 from infra.sensors import Sensor, trail_log_group
 from infra.settings.door import DoorSettings
 from infra.settings.tripwires import TripwireSettings
+from infra.tripwire_patterns import Declared
 from infra.tripwires import Tripwires, TripwiresArgs
 from sequester.cloud import Edit, EmbeddedCloud
 from sequester.eyes import Event, State, Watch, evaluate, samples
@@ -22,7 +23,9 @@ from sequester.eyes.records import SensorRecord
 
 NAMES = Names("sequester", "123456789012", "us-east-1")
 TENANTS = ("research", "support")
-LISTED = ("ec2.us-east-1.amazonaws.com", "*.us-east-1.eks.amazonaws.com", "*.ec2.internal")
+DECLARED = Declared(
+    ("ec2.us-east-1.amazonaws.com", "*.us-east-1.eks.amazonaws.com", "*.ec2.internal"), ("10.42.0.0/16",)
+)
 SETTINGS = TripwireSettings(
     notify=("security@example.com",),
     guardduty=True,
@@ -40,7 +43,7 @@ GROUPS = (
 
 
 def configured(settings: TripwireSettings = SETTINGS) -> str:
-    return configuration(NAMES, settings, AGENT_ROLES, LISTED)
+    return configuration(NAMES, settings, AGENT_ROLES, DECLARED)
 
 
 def program() -> None:
@@ -61,12 +64,12 @@ def program() -> None:
     store = DoorStore("sequester", DoorStoreArgs(NAMES, DoorSettings()))
     before = [*groups.values(), cluster, store]
     wires = Tripwires(
-        "sequester", TripwiresArgs(NAMES, SETTINGS, TENANTS, LISTED), pulumi.ResourceOptions(depends_on=before)
+        "sequester", TripwiresArgs(NAMES, SETTINGS, TENANTS, DECLARED), pulumi.ResourceOptions(depends_on=before)
     )
     Response(
         "sequester",
         ResponseArgs(
-            *(NAMES, SETTINGS, AGENT_ROLES, LISTED, [subnet.id for subnet in subnets], closed.id, open_.id),
+            *(NAMES, SETTINGS, AGENT_ROLES, DECLARED, [subnet.id for subnet in subnets], closed.id, open_.id),
             *("https://192.0.2.1", "Q0E=", groups),
         ),
         pulumi.ResourceOptions(depends_on=[*before, wires]),

@@ -28,8 +28,17 @@ def flow(**fields: str) -> str:
         "traffic-path": "1",
     }  # fmt: skip
     given = {name.replace("_", "-"): value for name, value in fields.items()}
+    whole = {**usual, **given}
+    usual |= {"pkt-srcaddr": whole["srcaddr"], "pkt-dstaddr": whole["dstaddr"]}
     assert given.keys() <= set(FLOW_FIELDS)
     return " ".join({**usual, **given}.get(field, "-") for field in FLOW_FIELDS)
+
+
+def nothing_of(status: str) -> str:
+    """As AWS's own examples of records without data: the interface and the time, and no more."""
+    known = {"version": "5", "account-id": "123456789012", "interface-id": "eni-0a1b2c3d4e5f60718"}
+    known |= {"start": "1800000000", "end": "1800000050", "log-status": status}
+    return " ".join(known.get(field, "-") for field in FLOW_FIELDS)
 
 
 def resolver(name: str, **more: str) -> str:
@@ -127,6 +136,21 @@ def begun(record: str, uri: str = "") -> str:
     return json.dumps({**event, "stage": "ResponseStarted", "requestURI": uri or event["requestURI"]})
 
 
+def borrowed(name: str) -> str:
+    """The audit event of a request under another's name."""
+    event = json.loads(audit("alice", "list", "pods", "other", 200))
+    return json.dumps({**event, "impersonatedUser": {"username": name}})
+
+
+WALLS = (
+    *((resource, "other") for resource in ("networkpolicies", "policyendpoints")),
+    *((resource, None) for resource in ("clusternetworkpolicies", "customresourcedefinitions", "namespaces")),
+    *((f"{edits}admissionpolicies", None) for edits in ("validating", "mutating")),
+    *((f"{edits}admissionpolicybindings", None) for edits in ("validating", "mutating")),
+    *((f"{edits}webhookconfigurations", None) for edits in ("validating", "mutating")),
+    *((resource, "kube-system") for resource in ("daemonsets", "deployments", "configmaps")),
+)
+
 AGENT, SANDBOX = "system:serviceaccount:research-agent:agent", "system:serviceaccount:research-sandbox:sandbox"
 NODE = "system:node:ip-10-42-0-9.ec2.internal"
 
@@ -154,6 +178,23 @@ ATTEMPTS = (
         flow(traffic_path="7", pkt_dst_aws_service="DYNAMODB"),
         "packet-left",
     ),
+    *(
+        _one(
+            f"accepted to {address} by traffic path {path}",
+            FLOW,
+            flow(dstaddr=address, traffic_path=path, type=kind),
+            "packet-left",
+        )
+        for address, kind in (("192.0.2.1", "IPv4"), ("10.43.0.9", "IPv4"), ("2001:db8::1", "IPv6"))
+        for path in ("1", "-")  # a transit gateway's or a NAT gateway's interface; none of AWS's numbers
+    ),
+    _one(
+        "the node's own address in front of another",
+        FLOW,
+        flow(dstaddr="10.42.24.9", pkt_dstaddr="192.0.2.1"),
+        "packet-left",
+    ),
+    _one("more traffic than can be recorded", FLOW, nothing_of("SKIPDATA"), "flow-skipped"),
     _one("connection refused by the group", FLOW, flow(action="REJECT", dstaddr="192.0.2.1"), "packet-rejected"),
     *(
         _one(f"connection refused, flags {flags}", FLOW, flow(action="REJECT", tcp_flags=flags), "packet-rejected")
@@ -258,14 +299,34 @@ ATTEMPTS = (
         "node-refused",
         times=5,
     ),
-    _one("requests with a bad token", CLUSTER, audit("", "list", "pods", None, 401), "node-refused", times=5),
-    _one("policy added", CLUSTER, audit("alice", "create", "networkpolicies", "other", 201), "policy-changed"),
-    _one("policy removed", CLUSTER, audit("alice", "delete", "networkpolicies", "other", 200), "policy-changed"),
+    _one("requests with a bad token", CLUSTER, audit("", "list", "pods", None, 401), "nobody-refused", times=20),
+    *(
+        _one(f"{verb} of {resource}", CLUSTER, audit("alice", verb, resource, namespace, 200), "policy-changed")
+        for resource, namespace in WALLS
+        for verb in ("create", "update", "patch", "delete", "deletecollection")
+        if resource != "namespaces" or verb != "create"
+    ),
+    *(
+        _one(f"{verb} of {resource}", CLUSTER, audit("alice", verb, resource, None, 200), "rights-changed")
+        for resource in ("roles", "clusterroles", "rolebindings", "clusterrolebindings", "apiservices", "nodes")
+        for verb in ("create", "update", "patch", "delete", "deletecollection")
+        if resource != "nodes" or verb != "create"
+    ),
+    _one("a borrowed name", CLUSTER, borrowed("bob"), "rights-changed"),
     _one(
-        "admission policy changed",
+        "a service account's token",
         CLUSTER,
-        audit("alice", "patch", "validatingadmissionpolicybindings", None, 200),
-        "policy-changed",
+        audit("alice", "create", "serviceaccounts", "other", 201, subresource="token"),
+        "rights-changed",
+    ),
+    *(
+        _one(
+            f"{resource} by a stolen account of the system",
+            CLUSTER,
+            audit("system:serviceaccount:kube-system:coredns", "patch", resource, "other", 200),
+            row,
+        )
+        for resource, row in (("networkpolicies", "policy-changed"), ("rolebindings", "rights-changed"))
     ),
     _one("foreign bucket through our endpoint", TRAIL, trail(), "endpoint-denied"),
     _one("foreign function through our endpoint", TRAIL, trail(source="lambda.amazonaws.com"), "endpoint-denied"),
@@ -321,7 +382,9 @@ WORKING_HOUR: tuple[tuple[str, str], ...] = (
     (FLOW, flow(dstaddr="52.216.0.1", traffic_path="7", pkt_dst_aws_service="S3")),  # layers, by the gateway
     (FLOW, flow(action="REJECT", tcp_flags="4")),  # a reset after the group forgot the connection
     (FLOW, flow(action="REJECT", tcp_flags="17")),
-    (FLOW, " ".join("-" if field != "log-status" else "NODATA" for field in FLOW_FIELDS)),
+    (FLOW, nothing_of("NODATA")),  # an interface without traffic
+    *((FLOW, flow(dstaddr=link)) for link in ("169.254.170.23", "224.0.0.22", "fe80::1", "ff02::2")),
+    (FLOW, flow(dstaddr="10.42.255.254", traffic_path="-")),
     *((RESOLVER, resolver(name)) for name in ("ec2.us-east-1.amazonaws.com.", "AB12.gr7.us-east-1.eks.amazonaws.com.")),
     (RESOLVER, resolver("ip-10-42-0-9.ec2.internal.")),
     *((RESOLVER, blocked(f"{name}.us-east-1.amazonaws.com.")) for name in ("ssm", "ssmmessages", "ec2messages")),
@@ -340,10 +403,60 @@ WORKING_HOUR: tuple[tuple[str, str], ...] = (
     (CLUSTER, begun(audit(AGENT, "create", "pods", "research-sandbox", 101, subresource="attach"))),
     (CLUSTER, begun(audit("metrics", "get", "nodes", None, 200, subresource="proxy"), "/api/v1/nodes/n/proxy/metrics")),
     (CLUSTER, audit("system:anonymous", "get", "livez", None, 200)),
-    (CLUSTER, audit("", "get", "nodes", None, 401)),  # a token that has just run out
+    # A token that has just run out: https://github.com/awslabs/amazon-eks-ami/issues/166. A kubelet watches these.
+    *((CLUSTER, audit("", "list", kind, None, 401)) for kind in ("nodes", "services", "pods", "csidrivers")),
+    *((CLUSTER, audit("", "get", kind, None, 401)) for kind in ("runtimeclasses", "leases", "nodes")),
+    # What EKS and Kubernetes' own controllers change by themselves.
+    *(
+        (CLUSTER, audit("eks:network-policy-controller", verb, "policyendpoints", "research-agent", 200))
+        for verb in ("create", "update", "patch", "delete")
+    ),
+    (CLUSTER, audit("eks:addon-manager", "patch", "daemonsets", "kube-system", 200)),
+    (CLUSTER, audit("eks:addon-manager", "patch", "clusterroles", None, 200)),
+    (CLUSTER, audit("eks:network-policy-controller", "patch", "networkpolicies", "research-agent", 200)),
+    (
+        CLUSTER,
+        audit(
+            "system:serviceaccount:kube-system:clusterrole-aggregation-controller", "patch", "clusterroles", None, 200
+        ),
+    ),
+    (CLUSTER, audit("system:apiserver", "update", "apiservices", None, 200)),
+    (
+        CLUSTER,
+        audit("system:kube-controller-manager", "create", "serviceaccounts", "kube-system", 201, subresource="token"),
+    ),
+    (CLUSTER, audit(NODE, "create", "serviceaccounts", "research-agent", 201, subresource="token")),
+    (CLUSTER, audit(NODE, "patch", "nodes", None, 200)),
+    (CLUSTER, audit(NODE, "patch", "nodes", None, 200, subresource="status")),
+    (CLUSTER, audit("system:serviceaccount:kube-system:node-controller", "patch", "nodes", None, 200)),
+    (
+        CLUSTER,
+        audit("system:serviceaccount:kube-system:cluster-autoscaler", "update", "configmaps", "kube-system", 200),
+    ),
+    (
+        CLUSTER,
+        audit(
+            "system:serviceaccount:kube-system:namespace-controller",
+            "update",
+            "namespaces",
+            None,
+            200,
+            subresource="finalize",
+        ),
+    ),
+    (
+        CLUSTER,
+        audit(
+            "system:kube-controller-manager", "update", "validatingadmissionpolicies", None, 200, subresource="status"
+        ),
+    ),
+    (
+        CLUSTER,
+        audit("arn:aws:sts::123456789012:assumed-role/sequester-responder-inside/s", "patch", "nodes", None, 200),
+    ),
+    (CLUSTER, audit("alice", "patch", "rolebindings", "other", 403)),  # in no tenant's namespace, and refused
     (RESOLVER, resolver("ec2.us-east-1.amazonaws.com.", firewall_rule_action="ALERT")),
     *((FLOW, flow(action="REJECT", tcp_flags=flags)) for flags in ("0", "1", "5")),
-    (FLOW, " ".join("-" if field != "log-status" else "SKIPDATA" for field in FLOW_FIELDS)),
     *((DOOR, door("connect.failed")) for _ in range(12)),  # a host that is down
     (CLUSTER, audit("eks:k8s-metrics", "list", "networkpolicies", None, 200)),
     (CLUSTER, "I1123 23:00:00.000000      10 controller.go:131] sync done"),

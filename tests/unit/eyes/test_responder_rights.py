@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed import AGENT_ROLES, LISTED, NAMES, configured
+from deployed import AGENT_ROLES, NAMES, configured
 from quarantine import AUDIT, BUCKET, DENY, DOOR, FLOW, TABLE, TENANTS, World, world
 from sensor_records import agent_line, flow
 
@@ -104,7 +104,7 @@ def called() -> list[Need]:
 
 @pytest.fixture(scope="module")
 def allowing() -> tuple[Statement, ...]:
-    ours = document(*outside_statements(NAMES, AGENT_ROLES, LISTED))
+    ours = document(*outside_statements(NAMES, AGENT_ROLES))
     return statements(json.loads(ours), "responder")
 
 
@@ -132,7 +132,7 @@ def test_nothing_is_allowed_that_is_not_called(called: list[Need], allowing: tup
     assert have - {action.lower() for action, _, _ in called} <= {action.lower() for action in _BY_AWS}
 
 
-@pytest.mark.parametrize("sid", [each.sid for each in outside_statements(NAMES, AGENT_ROLES, LISTED)])
+@pytest.mark.parametrize("sid", [each.sid for each in outside_statements(NAMES, AGENT_ROLES)])
 def test_each_statement_is_needed(called: list[Need], allowing: tuple[Statement, ...], sid: str) -> None:
     rest = [each for each in allowing if not each.name.endswith(f" {sid}")]
     assert len(rest) == len(allowing) - 1
@@ -204,7 +204,7 @@ def test_the_settings_reach_the_functions(tmp_path: Path) -> None:
 
 
 def test_no_policy_can_be_attached_but_the_deny() -> None:
-    statements = {each.sid: each for each in outside_statements(NAMES, AGENT_ROLES, LISTED)}
+    statements = {each.sid: each for each in outside_statements(NAMES, AGENT_ROLES)}
     assert statements["Revoke"].conditions == {
         "ArnEquals": {"iam:PolicyARN": "arn:aws:iam::123456789012:policy/sequester-quarantined"}
     }
