@@ -152,7 +152,7 @@ DOOR: Final = (
     _planted("canary in JSON, base64", "a planted value, encoded",
              lambda mark: _post(json.dumps({"n": base64.b64encode(mark.encode()).decode()}))),
     _planted("canary in gzip in base64", "a planted value, encoded twice",
-             lambda mark: _post(base64.b64encode(gzip.compress(mark.encode())), "text/plain")),
+             lambda mark: _post(base64.b64encode(gzip.compress(mark.encode(), mtime=0)), "text/plain")),
     _planted("canary split over headers", "a planted value in two halves",
              lambda mark: _get(URL, **{"x-a": mark[:10], "x-b": mark[10:]})),
     _planted("canary backwards", "a planted value, turned round", lambda mark: _post(mark[::-1], "text/plain")),

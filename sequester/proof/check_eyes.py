@@ -4,11 +4,11 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from sequester.proof.check_reasons import Facts, Reason, Refusal, namespaces_of, role_of, sandboxes_of
+from sequester.proof.check_calls import Call, decision, texts
+from sequester.proof.check_reasons import Facts, Reason, Refusal, namespaces_of, role_of, sandboxes_of, statements
 
 # Kind of sensor → what it alone sees; where it matters, that it falls silent, too.
 _FLOW = "node: packet denied by SG/NACL"
@@ -66,6 +66,20 @@ def _responders(model: Facts) -> Iterator[str]:
     yield from (key for key in model["functions"] if key in names)
 
 
+def _written(model: Facts, key: str) -> list[Any]:
+    """The statements of a function's role."""
+    role = model["identities"].get(model["functions"][key]["role"])
+    return [one for _, document in role["policies"] for one in statements(document)] if role else []
+
+
+def _called(model: Facts, key: str) -> set[str]:
+    """Functions beside this one that its role is given to invoke, by name."""
+    given = [one for one in _written(model, key) if one["Effect"] == "Allow"]
+    invoking = [one for one in given if "lambda:InvokeFunction" in texts(one.get("Action"))]
+    arns = {":".join(r.split(":")[:7]) for one in invoking for r in texts(one.get("Resource"))}
+    return {arn for arn in arns if arn.startswith(key.rpartition(":")[0]) and "*" not in arn} - {key}
+
+
 def _attempts(model: Facts, selector: Facts, sensor: Any) -> Iterator[str]:
     yield from _ATTEMPTS.get(sensor["kind"], ())
     if sensor["kind"] == "CloudTrail VPCE":
@@ -115,10 +129,12 @@ def refusals(model: Facts, _selector: Facts) -> Iterator[Refusal]:
         if not sensor["complete"] or not here & told:
             yield f"{sensor['name']} is not complete, or nobody is told of what it sees"
     for key in _responders(model):
-        role = model["identities"].get(model["functions"][key]["role"])
-        for name, other in model["functions"].items():
-            if role and other["concurrency"] == 0 and f'"{name}"' in json.dumps(role["policies"], default=list):
-                yield f"{key} calls {name}, which may not run"
+        for name in _called(model, key):
+            if model["functions"].get(name, {"concurrency": 0})["concurrency"] == 0:
+                yield f"{key} calls {name}, which is not there, or may not run"
+            plain = [{"Statement": [one for one in _written(model, key) if not one.get("Condition")]}]
+            if decision(plain, Call("lambda:InvokeFunction", name, model["account"], "", {})) == "Deny":
+                yield f"{key} is to call {name}, and may not"
         for timer in watch["timers"]:
             if not timer["on"] and (timer["function"] + ":").startswith(key + ":"):
                 yield f"{key} is started by {timer['name']}, which is off"

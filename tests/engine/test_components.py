@@ -136,7 +136,8 @@ def test_other_languages_deploy_by_the_plugin(hosted: Engine) -> None:
     def wired() -> None:
         for name in watched_log_groups("123456789012", "us-east-1", ["research"], stack="foreign"):
             aws.cloudwatch.LogGroup(name.strip("/").replace("/", "-"), name=name, retention_in_days=30)
-        wires = Foreign(account="123456789012", region="us-east-1", tenants=["research"], stack="foreign")
+        where = {"account": "123456789012", "region": "us-east-1", "cidr": "10.0.0.0/16"}
+        wires = Foreign(**where, tenants=["research"], stack="foreign")
         pulumi.export("topic", wires.topic)
 
     stack = hosted.stack(wired)

@@ -18,7 +18,7 @@ REQUIRED: Final = {
     | {"kubeconfig", "kubernetesVersion", "apiService", "controlPlane", "resolver", "endpoints", "endpointSubnets"}
     | {"repositories", "tenants"},
     "Door": BOTH | {"tenant", "allow", "callerRoleArn", "endpoint", "code"},
-    "Tripwires": BOTH | {"tenants"},
+    "Tripwires": BOTH | {"cidr", "tenants"},
 }
 OUTPUTS: Final = {
     "SealedNetwork": {"vpc", "sandboxSubnets", "systemSubnets", "controlSubnets", "securityGroups", "lambdaEndpoint"},

@@ -108,7 +108,8 @@ def test_a_lab_that_ends_leaves_nothing() -> None:
     with lab(small()) as world:
         inodes = {one.inode for one in world.spaces.values()}
         assert directories()
-        ran = world.run("sleeper", ["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 </dev/null & echo $!"])
+        # It says its number when it has left, and the run waits until it holds the pipes no more.
+        ran = world.run("sleeper", ["sh", "-c", "setsid sh -c 'echo $$; exec sleep 600 >/dev/null 2>&1' </dev/null &"])
         left = int(ran.out)
         begun = {left: started(left)}
         assert begun[left], "what left its session is still there"

@@ -73,6 +73,15 @@ def topic_policy(**conditions: dict[str, str]) -> Change:
     return lambda w: w.set("TopicPolicy", "sequester-alarms", policy=said)
 
 
+def denied(role: str, **denial: str) -> Change:
+    said = json.dumps({"Statement": [{"Effect": "Deny", "Resource": "*", **denial}]})
+    return lambda w: w.set(
+        "Role",
+        role,
+        inlinePolicies=[*cast("Any", w.one("Role", role).properties["inlinePolicies"]), {"name": "x", "policy": said}],
+    )
+
+
 def shipper(**spec: Any) -> Change:
     return lambda w: w.edit(
         "DaemonSet", "log-shipper", "sequester-system", lambda m: m["spec"]["template"]["spec"].update(spec)
@@ -101,6 +110,8 @@ FURTHER: Rows = {
     "log shipper by affinity": ("E8", "blueprint", shipper(affinity={"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "x", "operator": "Exists"}]}]}}})),
     "a subscription that filters": ("E8", "blueprint", lambda w: w.set("TopicSubscription", "sequester-responder", filterPolicy='{"severity": ["high"]}')),
     "responder's helper may not run": ("E8", "blueprint", lambda w: w.set("Function", "sequester-responder-inside", reservedConcurrentExecutions=0)),
+    "responder's helper is not called": ("E8", "blueprint", denied("sequester-responder", Action="lambda:InvokeFunction")),
+    "responder may do nothing": ("E8", "blueprint", denied("sequester-responder", Action="*")),
     "responder may not run": ("E8", "blueprint", lambda w: w.set("Function", "sequester-responder", reservedConcurrentExecutions=0)),
     "sweep disabled": ("E8", "blueprint", lambda w: w.set("EventRule", "sequester-responder-sweep", state="DISABLED")),
     "sweep disabled the old way": ("E8", "blueprint", lambda w: w.set("EventRule", "sequester-responder-sweep", isEnabled=False)),
@@ -179,12 +190,14 @@ FURTHER: Rows = {
 }  # fmt: skip
 
 UNDECIDED: Rows = {
+    "responder's helper is not among the facts": ("E8", "blueprint", lambda w: w.without("Function", "sequester-responder-inside")),
     "flow other group": ("E8", "blueprint", flow(logDestination=f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/other")),
     "resolver to bucket": ("E8", "blueprint", lambda w: w.set("ResolverQueryLogConfig", "sequester-queries", destinationArn="arn:aws:s3:::x")),
     "log group gone": ("E8", "blueprint", lambda w: w.without("LogGroup", "sequester-sequester-flow")),
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "responder is denied what it never calls": ("E8", "blueprint", denied("sequester-responder", Action="lambda:DeleteFunction")),
     "a disabled rule on another function": ("E8", "blueprint", lambda w: w.with_("cloudwatch/eventRule:EventRule", "r", name="r", state="DISABLED").with_("cloudwatch/eventTarget:EventTarget", "t", rule="r", arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:sequester-responder-inside")),
     "a function off that no responder calls": ("E8", "blueprint", lambda w: w.with_("lambda/function:Function", "idle", name="idle", role="x", reservedConcurrentExecutions=0)),
     "sweep enabled in words": ("E8", "blueprint", lambda w: w.set("EventRule", "sequester-responder-sweep", state="ENABLED")),
