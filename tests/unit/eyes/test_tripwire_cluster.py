@@ -11,7 +11,7 @@ from sensor_records import CLUSTER
 import tools
 from sequester.cloud.control_plane import EXECUTABLES, AuditEvent, ControlPlane, running, wait_for
 
-pytestmark = pytest.mark.lane("cluster", *EXECUTABLES)
+pytestmark = [pytest.mark.lane("cluster", *EXECUTABLES), pytest.mark.xdist_group("walls")]  # one needs another's kind
 
 SPACE = "walls-agent"
 RBAC, HOOKS = "rbac.authorization.k8s.io/v1", "admissionregistration.k8s.io/v1"
