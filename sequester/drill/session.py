@@ -86,13 +86,13 @@ def show_list(asked: Asked, console: Console) -> int:
     try:
         console.print(listing(asked.techniques()))
     except NotAskedRightError as error:
-        return _wrong(error, console)
+        return _ended(console, str(error), USED_WRONGLY)
     return 0
 
 
-def _wrong(error: NotAskedRightError, console: Console) -> int:
-    console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-    return USED_WRONGLY
+def _ended(console: Console, why: str, code: int) -> int:
+    console.print(why, style="red", markup=False, highlight=False, soft_wrap=True)
+    return code
 
 
 def hold(asked: Asked, console: Console, json_file: Path | None, junit_file: Path | None, *, details: bool) -> int:
@@ -119,13 +119,11 @@ def hold(asked: Asked, console: Console, json_file: Path | None, junit_file: Pat
                 held = replace(held, chains=chains(stack_config(asked.settings), status.update))
         write(held, json_file, junit_file)
     except NotAskedRightError as error:
-        return _wrong(error, console)
+        return _ended(console, str(error), USED_WRONGLY)
     except (DrillFailedError, BadSinkError, NotRemovableError, SandboxError, *EXPECTED) as error:
-        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        return FAILED
+        return _ended(console, str(error), FAILED)
     except OSError as error:
-        console.print(f"{error.filename or ''}: {error.strerror}", style="red", markup=False, soft_wrap=True)
-        return FAILED
+        return _ended(console, f"{error.filename or ''}: {error.strerror}", FAILED)
     except KeyboardInterrupt:
         console.print("stopped; nothing is left running", style="yellow")
         return 130

@@ -129,10 +129,10 @@ def refusals(model: Facts, _selector: Facts) -> Iterator[Refusal]:
         if not sensor["complete"] or not here & told:
             yield f"{sensor['name']} is not complete, or nobody is told of what it sees"
     for key in _responders(model):
+        plain = [{"Statement": [one for one in _written(model, key) if not one.get("Condition")]}]
         for name in _called(model, key):
             if model["functions"].get(name, {"concurrency": 0})["concurrency"] == 0:
                 yield f"{key} calls {name}, which is not there, or may not run"
-            plain = [{"Statement": [one for one in _written(model, key) if not one.get("Condition")]}]
             if decision(plain, Call("lambda:InvokeFunction", name, model["account"], "", {})) == "Deny":
                 yield f"{key} is to call {name}, and may not"
         for timer in watch["timers"]:

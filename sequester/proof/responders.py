@@ -1,11 +1,12 @@
 """Whether what alarms tell can act: the functions that it calls may run, and the rules that start it are on (E8)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from sequester.proof.certificate import Obligation
 from sequester.proof.decide import Finding
+from sequester.proof.grants import written
 from sequester.proof.iam.condition import Truth
-from sequester.proof.iam.document import Statement, statements
+from sequester.proof.iam.evaluation import Layer
 from sequester.proof.iam.request import Region, allowed
 from sequester.proof.model import Function, Model
 from sequester.proof.verdict import Hop, Witness
@@ -18,8 +19,11 @@ def responders(model: Model) -> Iterator[Finding]:
     for one in model.functions.values():
         if one.concurrency == 0 or not any(_is(one, arn) for arn in told):
             continue
-        off = next(_off(model, one), None)
-        unseen = sorted(_named(model, one) - {*model.functions})
+        role = model.identities.get(one.role)
+        document = written(role) if role else ()
+        named = sorted(_named(document, one))
+        off = next(_off(model, one, document, named), None)
+        unseen = next((arn for arn in named if arn not in model.functions), None)
         if off:
             yield Witness(
                 f"{one.name} is told of attempts, and cannot act as it is meant to",
@@ -27,14 +31,14 @@ def responders(model: Model) -> Iterator[Finding]:
                 "let it run: enable the rule, let its role call, and reserve one call at least",
             )
         elif unseen:
-            yield f"{one.name} is told of attempts and calls {unseen[0]}, which is not among the facts"
+            yield f"{one.name} is told of attempts and calls {unseen}, which is not among the facts"
         else:
             yield Obligation(one.name, "acts: no function that it calls, and no rule that starts it, is off")
 
 
-def _off(model: Model, one: Function) -> Iterator[str]:
-    for arn in sorted(_named(model, one)):
-        if not _may_call(_written(model, one), arn):
+def _off(model: Model, one: Function, document: Layer, named: Iterable[str]) -> Iterator[str]:
+    for arn in named:
+        if not _may_call(document, arn):
             yield f"is to call {arn}, and its role may not"
         elif arn in model.functions and model.functions[arn].concurrency == 0:
             yield f"calls {model.functions[arn].name}, whose reservedConcurrentExecutions is 0"
@@ -47,18 +51,13 @@ def _is(one: Function, arn: str) -> bool:
     return arn == one.arn or arn.startswith(f"{one.arn}:")
 
 
-def _named(model: Model, one: Function) -> set[str]:
+def _named(document: Layer, one: Function) -> set[str]:
     """ARNs of the functions that its role names to invoke: what may invoke any is not known to call each."""
     own = one.arn.rpartition(":")[0] + ":"
-    statements = [s for s in _written(model, one) if s.allow]
-    named = {(own + r.removeprefix(own).partition(":")[0], s) for s in statements for r in s.resources if own in r}
-    return {arn for arn, s in named if not set(arn) & set("*?$") and _may_call([s], arn)} - {one.arn}
+    resources = [(r.removeprefix(own), s) for s in document if s.allow for r in s.resources if r.startswith(own)]
+    named = {(own + rest.partition(":")[0], s) for rest, s in resources}
+    return {arn for arn, s in named if not set(arn) & set("*?$") and _may_call((s,), arn)} - {one.arn}
 
 
-def _may_call(document: Sequence[Statement], arn: str) -> bool:
+def _may_call(document: Layer, arn: str) -> bool:
     return allowed(document, Region("lambda:InvokeFunction", arn, {})).truth is not Truth.FALSE
-
-
-def _written(model: Model, one: Function) -> list[Statement]:
-    role = model.identities.get(one.role)
-    return [s for name, raw in role.policies for s in statements(raw, name)] if role else []

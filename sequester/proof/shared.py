@@ -13,7 +13,7 @@ from sequester.proof.iam.document import Condition, Statement, statements
 from sequester.proof.iam.evaluation import Layer, Policies, decided
 from sequester.proof.iam.pattern import TooHardError, intersects
 from sequester.proof.iam.request import Answer, Caller, Region, allowed
-from sequester.proof.model import Model, ResourcePolicy
+from sequester.proof.model import Delivery, Model, ResourcePolicy
 from sequester.proof.reviewed import DANGEROUS, HARMLESS
 from sequester.proof.selector import Selector
 from sequester.proof.strangers import FOREIGN, Stranger, accounts, callers, context, instance, origins
@@ -145,24 +145,23 @@ def deliveries(model: Model, selector: Selector) -> Iterator[Finding]:
         fields = one.to.split(":", 5)
         account = one.account or (fields[4] if len(fields) > 5 else "")
         if account and account != model.account and account not in selector.trusted_accounts:
-            yield Witness(
-                f"{one.name} sends {one.what} to account {account}",
-                (Hop(one.name, f"{one.what} → {one.to}"), Hop(f"account {account}", "has them")),
-                f"remove {one.name}, or send to a resource of this account",
-                request=Request(one.name, one.what, one.to),
-            )
+            yield _sent_out(one, Hop(f"account {account}", "has them"))
         elif len(fields) < 6 and one.what in TO_PEOPLE:
             yield Obligation(one.name, f"sends {one.what} to {one.to}, whom the deployment names")
         elif len(fields) < 6:
-            yield Witness(
-                f"{one.name} sends {one.what} to {one.to}",
-                (Hop(one.name, f"{one.what} → {one.to}"), Hop(one.to, "is outside of the account")),
-                f"remove {one.name}, or send to a resource of this account",
-                request=Request(one.name, one.what, one.to),
-            )
+            yield _sent_out(one, Hop(one.to, "is outside of the account"))
         elif not any(one.to.startswith(f"arn:aws:{end}") for end in _ENDS) or ":endpoint/" in one.to:
             yield f"{one.name} sends {one.what} to {one.to}: where that sends them on to is not in the facts"
         elif one.to.startswith("arn:aws:s3:::") and one.to[13:].partition("/")[0] not in model.buckets:
             yield f"{one.name} sends {one.what} to {one.to}: whose bucket that is, is not in the facts"
         else:
             yield Obligation(one.name, f"sends {one.what} to a resource of this account")
+
+
+def _sent_out(one: Delivery, receiver: Hop) -> Witness:
+    return Witness(
+        f"{one.name} sends {one.what} to {receiver.resource}",
+        (Hop(one.name, f"{one.what} → {one.to}"), receiver),
+        f"remove {one.name}, or send to a resource of this account",
+        request=Request(one.name, one.what, one.to),
+    )

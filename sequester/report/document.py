@@ -1,7 +1,5 @@
 """The report as data: what the page shows and the JSON says, gathered from one run of the program."""
 
-import hashlib
-import json
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +25,7 @@ from sequester.readback.whole import Whole
 from sequester.report.evidence import ROOT, ControlRow, NoEvidenceError, Place, controls
 from sequester.report.flows import VIEWER, Flow, Quiet, flows, quiet
 from sequester.report.limits import NOT_COVERED
+from sequester.report.seal import content_digest
 
 SCHEMA: Final = 1
 _FROZEN = ConfigDict(extra="forbid")
@@ -184,7 +183,7 @@ def decided(report: Report) -> str:
     kept["tripwires"] = [
         {**wire, "measured_seconds": None} for wire in cast("list[dict[str, object]]", kept["tripwires"])
     ]
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return content_digest(kept)
 
 
 def to_json(report: Report) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir
@@ -65,12 +66,17 @@ def namespaces_of_processes() -> set[int]:
     return found
 
 
+def soon(holds: Callable[[], bool], seconds: float) -> bool:
+    """Whether something holds, now or within so many seconds."""
+    until = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return held
+
+
 def empty(namespaces: set[int], seconds: float = 30) -> bool:
     """Whether no process is left in namespaces, also none that had only begun when its parent was killed."""
-    until = time.monotonic() + seconds
-    while namespaces & namespaces_of_processes() and time.monotonic() < until:
-        time.sleep(0.02)
-    return not namespaces & namespaces_of_processes()
+    return soon(lambda: not namespaces & namespaces_of_processes(), seconds)
 
 
 def directories() -> set[Path]:
@@ -95,10 +101,7 @@ def started(pid: int) -> str:
 
 def gone(begun: dict[int, str], seconds: float = 30) -> bool:
     """Whether processes have ended. A number alone says little: a busy machine soon gives it to another one."""
-    until = time.monotonic() + seconds
-    while any(started(pid) == at for pid, at in begun.items()) and time.monotonic() < until:
-        time.sleep(0.02)
-    return not any(started(pid) == at for pid, at in begun.items())
+    return soon(lambda: not any(started(pid) == at for pid, at in begun.items()), seconds)
 
 
 def test_a_lab_that_ends_leaves_nothing() -> None:

@@ -8,9 +8,9 @@ import base64
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 
@@ -18,6 +18,9 @@ from lambda_proxy.connect import Internet
 from lambda_proxy.handler import Clients, compose
 from lambda_proxy.path import Door
 from sequester.loopback import LOOPBACK, Upstream, leading_to
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 REGION = "us-east-1"
 TABLE, AUDIT, CONFIG = "door", "door-audit", "door-config"
@@ -127,6 +130,12 @@ class Lane:
         return self.fetch(
             **{"method": "POST", "headers": headers, "body_b64": base64.b64encode(body).decode(), **request}
         )
+
+    def items(self) -> "Sequence[Mapping[str, AttributeValueTypeDef]]":
+        """What the table keeps of the tenant: meters, the head, the window."""
+        return self.clients.dynamodb.query(
+            TableName=TABLE, KeyConditionExpression="tenant = :t", ExpressionAttributeValues={":t": {"S": self.tenant}}
+        )["Items"]
 
     def records(self) -> list[dict[str, Any]]:
         """The audit records, in order."""

@@ -19,9 +19,7 @@ PLENTY = Limits(10**6, 10**9, 10**9)
 
 def spent(lane: Lane) -> dict[str, int]:
     """Meter → spent, without the number of the window."""
-    items = lane.clients.dynamodb.query(
-        TableName=TABLE, KeyConditionExpression="tenant = :t", ExpressionAttributeValues={":t": {"S": lane.tenant}}
-    )["Items"]
+    items = lane.items()
     return {
         str(item["item"].get("S")).rsplit("#", 1)[0]: int(item["spent"].get("N", "0"))
         for item in items

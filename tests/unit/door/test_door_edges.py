@@ -29,9 +29,7 @@ def allowance(requests: int = MANY, out: int = MANY, into: int = MANY) -> Allowa
 def spent(lane: Lane, name: str) -> Mapping[int, int]:
     """Of one meter: start of the window → spent."""
     seconds = 60 if name.startswith("requests") else 86_400
-    items = lane.clients.dynamodb.query(
-        TableName=TABLE, KeyConditionExpression="tenant = :t", ExpressionAttributeValues={":t": {"S": lane.tenant}}
-    )["Items"]
+    items = lane.items()
     found = {str(item["item"].get("S")): int(item["spent"].get("N", "0")) for item in items}
     return {int(key.rpartition("#")[2]) * seconds: n for key, n in found.items() if key.startswith(name)}
 

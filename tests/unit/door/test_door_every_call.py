@@ -106,13 +106,8 @@ class Tenant:
 
     def spent(self) -> Mapping[str, int]:
         """Of each meter in all windows."""
-        items = self.lane.clients.dynamodb.query(
-            TableName=TABLE,
-            KeyConditionExpression="tenant = :t",
-            ExpressionAttributeValues={":t": {"S": self.lane.tenant}},
-        )["Items"]
         total = Counter[str]()
-        for item in items:
+        for item in self.lane.items():
             total[str(item["item"].get("S")).rpartition("#")[0]] += int(item.get("spent", {}).get("N", "0"))
         return total
 

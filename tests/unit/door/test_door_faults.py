@@ -133,9 +133,7 @@ def test_settling_that_fails_leaves_the_tenant_with_less_never_more(lane: Lane) 
     with failing(lane.clients, "dynamodb", "TransactWriteItems", 1, throttled) as tried:
         assert lane.fetch(max_bytes=5000)["status"] == 200
     assert len(tried) == 2
-    items = lane.clients.dynamodb.query(
-        TableName=TABLE, KeyConditionExpression="tenant = :t", ExpressionAttributeValues={":t": {"S": lane.tenant}}
-    )["Items"]
+    items = lane.items()
     (kept,) = [item for item in items if str(item["item"].get("S")).startswith("in#all")]
     assert kept["spent"].get("N") == "5000"
 
