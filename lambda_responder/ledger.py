@@ -19,7 +19,7 @@ CHAIN: Final = "sequester-responder"  # no tenant's name begins so
 _OPEN: Final = "sequester-open"
 _GENESIS: Final = "0" * 64
 _ATTEMPTS: Final = 64
-_HOUR_SECONDS: Final = 3600
+HOUR_SECONDS: Final = 3600
 _KEPT_SECONDS: Final = 90 * 86_400
 
 
@@ -131,7 +131,7 @@ class Ledger:
 
         The same step costs once an hour: who makes an alarm come and go must not use up what others need.
         """
-        hour = int(self._clock()) // _HOUR_SECONDS
+        hour = int(self._clock()) // HOUR_SECONDS
         if self._item(f"sequester-limit {hour}", step) is not None:
             return True
         try:
@@ -143,7 +143,7 @@ class Ledger:
                 ExpressionAttributeValues={
                     ":one": {"N": "1"},
                     ":limit": {"N": str(limit)},
-                    ":expires": {"N": str((hour + 2) * _HOUR_SECONDS)},
+                    ":expires": {"N": str((hour + 2) * HOUR_SECONDS)},
                 },
             )
         except ClientError as error:

@@ -57,6 +57,11 @@ def lane(clients: Clients, shared_upstream: Upstream, tls: ssl.SSLContext) -> do
 
 
 @pytest.fixture
+def endless_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    door_lane.no_window_ends(monkeypatch)
+
+
+@pytest.fixture
 def moto_lock(monkeypatch: pytest.MonkeyPatch) -> threading.Lock:
     """moto's conditional writes are not atomic under threads, AWS's are: one call at a time, each in any order."""
     lock = threading.Lock()

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
+import pytest
 
+from lambda_proxy import budget
 from lambda_proxy.connect import Internet
 from lambda_proxy.handler import Clients, compose
 from lambda_proxy.path import Door
@@ -163,6 +165,12 @@ def make_stores(clients: Clients) -> None:
     for bucket in (AUDIT, CONFIG):
         clients.s3.create_bucket(Bucket=bucket)
         clients.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def no_window_ends(patch: pytest.MonkeyPatch) -> None:
+    """A minute, or midnight, that ends between two fetches would hand out the budget anew."""
+    for window in ("_MINUTE_SECONDS", "_DAY_SECONDS"):
+        patch.setattr(budget, window, 1 << 40)
 
 
 def put_secret(clients: Clients, name: str, value: str) -> str:

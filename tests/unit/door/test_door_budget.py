@@ -32,6 +32,7 @@ def budget_of(**limits: object) -> dict[str, object]:
     return {"budget": {**plenty, "unreadable_bytes_per_day": 10**6, "hosts": {}, **limits}}
 
 
+@pytest.mark.usefixtures("endless_windows")
 def test_what_is_spent_is_what_was_sent_and_received(lane: Lane) -> None:
     answer = lane.fetch(f"https://{HOST}/v1/items?q=abc", headers={"x-a": "bc"}, max_bytes=1000)
     assert answer["status"] == 200
@@ -70,12 +71,14 @@ def test_what_may_have_come_is_kept(lane: Lane) -> None:
     assert spent(lane)["in#all"] == 1000
 
 
+@pytest.mark.usefixtures("endless_windows")
 def test_the_limit_itself_may_be_spent_and_nothing_more(lane: Lane) -> None:
     lane.configure(configuration(**budget_of(requests_per_minute=3)))
     assert [("status" in lane.fetch()) for _ in range(5)] == [True, True, True, False, False]
     assert len(lane.upstream.received) == 3
 
 
+@pytest.mark.usefixtures("endless_windows")
 def test_a_host_s_own_budget_does_not_touch_another_s(lane: Lane) -> None:
     own = {"requests_per_minute": 1, "bytes_out_per_day": 10**6, "bytes_in_per_day": 10**9}
     lane.configure(configuration(**budget_of(hosts={HOST: own})))
@@ -95,6 +98,7 @@ def test_a_new_window_starts_anew(lane: Lane) -> None:
     metered.reserve(allowance, HOST, 1, 1)
 
 
+@pytest.mark.usefixtures("endless_windows")
 def test_a_denied_reservation_takes_nothing(lane: Lane) -> None:
     metered = Budget(lane.clients.dynamodb, TABLE, lane.tenant)
     with pytest.raises(DeniedError, match=r"budget\.bytes_in"):

@@ -5,11 +5,25 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from quarantine import AUDIT, BUCKET, CONTAINERS, DOOR, FLOW, LEVELS, TOPIC, World, notice, supervisor_event, world
+from quarantine import (
+    AUDIT,
+    BUCKET,
+    CONTAINERS,
+    DOOR,
+    FLOW,
+    LEVELS,
+    TABLE,
+    TOPIC,
+    World,
+    notice,
+    supervisor_event,
+    world,
+)
 from sensor_records import flow
 
+from lambda_responder import ledger
 from lambda_responder.config import Level
-from lambda_responder.ledger import CHAIN
+from lambda_responder.ledger import CHAIN, Ledger
 from lambda_responder.outside import UnfinishedError
 
 
@@ -116,6 +130,14 @@ def test_two_hundred_alarms_at_once_stay_within_the_limit_and_page(at: World) ->
     assert len(at.kubernetes.objects) == 15
     assert sum(record["kind"] == "limit" for record in at.chain) == 15
     assert at.calls.count(("sns", "Publish")) == 1, "people are told once, not fifteen times"
+
+
+def test_each_hour_has_its_own_limit_and_a_step_costs_once_in_it(at: World) -> None:
+    now = [0.0]
+    made = Ledger(at.client("s3"), at.client("dynamodb"), BUCKET, TABLE, lambda: now[0])
+    assert [made.within_limit(1, step) for step in ("one", "one", "two")] == [True, True, False]
+    now[0] += ledger.HOUR_SECONDS
+    assert [made.within_limit(1, step) for step in ("two", "one", "two")] == [True, False, True]
 
 
 def test_dry_run_says_and_does_nothing(at: World) -> None:

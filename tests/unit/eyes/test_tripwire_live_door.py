@@ -72,6 +72,7 @@ def logged() -> Iterator[dict[str, list[str]]]:
     said: dict[str, list[str]] = {}
     authority = trustme.CA()
     with pytest.MonkeyPatch.context() as patch, Upstream(authority, ["*.example.test"]) as upstream:
+        door_lane.no_window_ends(patch)
         for scene, (play, _) in SCENES.items():
             lines = said.setdefault(scene, [])
             patch.setattr("builtins.print", lambda text, lines=lines, **_: lines.append(text))
