@@ -66,6 +66,18 @@ class Browser:
     def visit(self, window: str, url: str) -> None:
         self.call("Page.navigate", window, url=url)
 
+    def show(self, window: str, url: str) -> None:
+        """Visit, and wait until all of the page is there and drawn."""
+        self.call("Page.enable", window)
+        known = len(self.events)
+        self.visit(window, url)
+        while not any(
+            event["method"] == "Page.loadEventFired" and event.get("sessionId") == window
+            for event in self.events[known:]
+        ):
+            self.events.append(json.loads(self._socket.recv()))
+        self.picture(window)
+
     def node(self, window: str, selector: str) -> int:
         """The first match of `selector`; 0 if there is none."""
         root = self.call("DOM.getDocument", window)["root"]["nodeId"]

@@ -31,7 +31,7 @@ def sightings() -> "Sightings":
         env={**os.environ, "PYTHONPATH": f"{_HERE}:{_HERE.parents[1]}"},
         capture_output=True,
         text=True,
-        timeout=480,
+        timeout=840,
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]

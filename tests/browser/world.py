@@ -36,7 +36,6 @@ _WINDOWS = 24
 # How long each round shows its pages: first several times what the slowest positive control takes; what comes later
 # counts, too. A busy Chromium loses more than every other hint of a Link header: many short rounds for those.
 _ROUNDS = (1.0, 3.0, *(1.0,) * 12, 9.0, 27.0)
-_LOOK_SECONDS = 0.4
 _LAST_SECONDS = 1.0
 _TOGETHER = "together"  # one page of everything sanitised: what is left of an attack is a fragment without a head
 
@@ -199,20 +198,17 @@ def show_all(browser: Browser, world: World) -> None:
 
 def click(browser: Browser, world: World) -> None:
     """On the link, wherever each way draws it (the embedded frame starts below its host's heading)."""
-    window = browser.open()
     for way, (x, y) in {CONTROL: (60, 40), "viewer": (60, 60), "embedded": (60, 130)}.items():
-        browser.visit(window, world.url(CLICKED.name, way))
-        time.sleep(_LOOK_SECONDS)
+        window = browser.open()  # of its own: the next page would end what a click has begun
+        browser.show(window, world.url(CLICKED.name, way))
         browser.click(window, x, y)
-        time.sleep(_LOOK_SECONDS)
 
 
 def look(browser: Browser, world: World, page: Benign, pictures: Path) -> dict[str, object]:
     """What a benign document looks like in the viewer; pictures of it go to `pictures`."""
     window = browser.open()
     for way in ("embedded", "viewer"):
-        browser.visit(window, world.url(page.name, way))
-        time.sleep(_LOOK_SECONDS)
+        browser.show(window, world.url(page.name, way))
         (pictures / f"{page.name} {way}.png".replace(" ", "-")).write_bytes(browser.picture(window))
     return {
         "widths": {selector: browser.width(window, selector) for selector in page.widths},

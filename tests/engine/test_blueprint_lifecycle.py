@@ -74,7 +74,6 @@ def invocation_policies(found: list[str]) -> Callable[[pulumi.automation.EngineE
     return see
 
 
-@pytest.mark.timeout(900)  # minutes where the machine is busy
 def test_the_life_of_the_blueprint(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)  # what is rendered lands here
     two, three = ("us-east-1a", "us-east-1b"), ("us-east-1a", "us-east-1b", "us-east-1c")
@@ -113,7 +112,6 @@ def test_the_life_of_the_blueprint(engine: Engine, monkeypatch: pytest.MonkeyPat
     assert not [line for line in engine.held() if "life" in line]
 
 
-@pytest.mark.timeout(900)
 def test_an_interrupted_up_of_the_blueprint_converges(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ class Elsewhere(NamedTuple):
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
     made = tmp_path_factory.mktemp("elsewhere")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(made)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=600)
     [wheel] = made.glob("*.whl")
     with zipfile.ZipFile(wheel) as whole:
         whole.extractall(made / "installed")

@@ -36,7 +36,7 @@ def test_a_directory_program_is_run_by_todays_sdk(tmp_path: Path) -> None:
 
     def pulumi(*arguments: str) -> str:
         command = ["pulumi", *arguments, "--stack", "dev", "--non-interactive"]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

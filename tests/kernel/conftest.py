@@ -89,7 +89,7 @@ def try_techniques(package: str) -> Try:
                 input=json.dumps(job),
                 capture_output=True,
                 text=True,
-                timeout=180,
+                timeout=600,
                 check=False,
             )
             assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.lane("kernel", "bwrap"), pytest.mark.xdist_group("sand
 
 @pytest.fixture(scope="module")
 def executor() -> Iterator[IsolatedExecutor]:
-    with IsolatedExecutor.local(limits=Limits(timeout_seconds=60, memory_bytes=1 << 30)) as made:
+    with IsolatedExecutor.local(limits=Limits(timeout_seconds=240, memory_bytes=1 << 30)) as made:
         yield made
 
 
@@ -74,7 +74,7 @@ def test_cpython_agrees(executor: IsolatedExecutor, cpython_tests: dict[str, byt
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
     outside = subprocess.run(
-        ["/usr/bin/python3", *command[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        ["/usr/bin/python3", *command[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
     )
     assert (inside.exit if inside.signal is None else -inside.signal) == outside.returncode
     assert _outcome(inside.stderr) == _outcome(outside.stderr)
@@ -175,7 +175,7 @@ def _packages(*names: str) -> list[str]:
 @pytest.fixture(scope="module")
 def with_packages() -> Iterator[IsolatedExecutor]:
     binds = _packages("numpy", "pandas")
-    limits = Limits(timeout_seconds=60, memory_bytes=1 << 30)
+    limits = Limits(timeout_seconds=240, memory_bytes=1 << 30)
     try:
         made = IsolatedExecutor.local(binds=binds, limits=limits)
     except SandboxUnavailable as error:

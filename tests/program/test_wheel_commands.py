@@ -23,10 +23,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder into which the wheel was installed, alone."""
     made, target = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("installed")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(made)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=600)
     (wheel,) = made.glob("*.whl")
     options = ["--quiet", "--no-index", "--no-deps", "--target", str(target)]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel)], check=True, timeout=600)
     return target
 
 
@@ -39,7 +39,7 @@ def sequester(
     environment |= more or {}
     command = [sys.executable, "-S", "-m", "sequester", *words]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=6000, check=False
     )
 
 
@@ -85,7 +85,7 @@ def test_what_is_not_installed_is_one_line(installed: Path, tmp_path: Path) -> N
     environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(installed), sysconfig.get_path("purelib")])}
     done = subprocess.run(
         [sys.executable, "-S", "-m", "sequester", "cost"],
-        cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (64, "")
     assert done.stderr == "this needs pulumi, which is not installed: pip install 'sequester[all]'\n"
@@ -120,7 +120,7 @@ def test_the_plugin_says_in_a_line_what_is_not_installed(installed: Path, tmp_pa
     environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(installed), sysconfig.get_path("purelib")])}
     done = subprocess.run(
         [sys.executable, "-S", str(installed / "bin" / "pulumi-resource-sequester"), "127.0.0.1:1"],
-        cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (64, "")
     assert done.stderr == "this needs pulumi, which is not installed: pip install 'sequester[infra]'\n"
