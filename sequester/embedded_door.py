@@ -101,7 +101,9 @@ def echo(request: bytes) -> bytes:
 
 
 @contextmanager
-def embedded_door(client: Client, function: str, *, resolve: Resolve = every_name) -> Generator[EmbeddedDoor]:
+def embedded_door(
+    client: Client, function: str, *, resolve: Resolve = every_name, seconds: float = 5.0
+) -> Generator[EmbeddedDoor]:
     """The door that the program deployed as `function`, for as long as its cloud is open.
 
     resolve: what names lead to; by default each leads to the upstream, whose answers `door.upstream.reply` scripts.
@@ -115,7 +117,7 @@ def embedded_door(client: Client, function: str, *, resolve: Resolve = every_nam
     authority = trustme.CA()
     with Upstream(authority) as upstream:
         upstream.reply = echo
-        internet: Internet = leading_to(upstream, trusting(authority), resolve)
+        internet: Internet = leading_to(upstream, trusting(authority), resolve, seconds)
         composed = compose(environ, Clients(_Sessions(client)), internet)
         yield EmbeddedDoor(tenant, environ, configuration, upstream, canaries, client, composed)
 

@@ -1,4 +1,8 @@
-"""The checker of eyes (E8): each sensor is complete, counted, and alarmed on to a topic of the deployment."""
+"""The checker of eyes (E8): each line that an attempt leaves is counted, and an alarm on that count tells somebody.
+
+Which alarm tells of which attempt it finds by its own lines (check_records.py) and its own reading of patterns
+(check_filters.py): a reason that names another is refused. Who answers alarms: check_responders.py.
+"""
 
 # Facts are parsed JSON: their parts are looked up, never trusted to be there.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -7,136 +11,169 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sequester.proof.check_calls import Call, decision, texts
-from sequester.proof.check_reasons import Facts, Reason, Refusal, namespaces_of, role_of, sandboxes_of, statements
+from sequester.proof import check_responders
+from sequester.proof.check_calls import Call
+from sequester.proof.check_filters import counts
+from sequester.proof.check_reasons import Facts, Reason, Refusal, sandboxes_of
+from sequester.proof.check_records import Left, left, of_door, of_supervisor
+from sequester.proof.check_services import hung_on, lets, may, runs, trusted
 
-# Kind of sensor → what it alone sees; where it matters, that it falls silent, too.
-_FLOW = "node: packet denied by SG/NACL"
-_ATTEMPTS = {
-    "flow log": (f"{_FLOW} (tcp)", f"{_FLOW} (udp)", f"{_FLOW} (icmp)", f"{_FLOW} (IPv6)", "it stops"),
-    "Resolver log": ("node: DNS to the VPC resolver", "node: DNS that no firewall rule matched", "it stops"),
-    "NP agent log": ("pod: packet denied by NetworkPolicy",),
-    "K8s audit": ("API: forbidden request with a node's identity", "API: a network policy is removed", "it stops"),
-}
-_OF_NAMESPACES = (
-    "API: request of system:serviceaccount:{0}:{1} forbidden", "API: request to {0} rejected", "API: exec in {0}",
-)  # fmt: skip
-_OF_DOORS = (
-    "denied fetch", "fetch that only an attack makes", "secret on its way out", "budget spent",
-    "a request that cannot be recorded",
-)  # fmt: skip
-_OF_SUPERVISORS = (
-    "connect or send denied by the filter", "another denied system call", "the supervisor attacked", "process storm",
-    "memory spike",
-)  # fmt: skip
+_HEARTBEATS = ("flow log", "Resolver log", "K8s audit")
+_SERVICES = {"flow log": "vpc-flow-logs.amazonaws.com", "CloudTrail VPCE": "cloudtrail.amazonaws.com"}
+_SECURE = {"aws:SecureTransport": "true"}
+_TELLS = "cloudwatch.amazonaws.com"
+_SILENCE = ["AWS/Logs", "IncomingLogEvents"]
 
 
 def reasons(model: Facts, selector: Facts) -> Iterator[Reason]:
     watch = model["watch"]
-    told = _Told(watch)
+    telling = _Telling(model)
     for sensor in watch["sensors"]:
-        for attempt in _attempts(model, selector, sensor) if sensor["complete"] else ():
-            told_by = told.of_silence(sensor["sink"]) if attempt == "it stops" else told.of(sensor["sink"])
-            yield Reason(f"{sensor['name']}: {attempt}", told_by)
+        if sensor["complete"]:
+            yield from (telling.reason(sensor["name"], sensor["sink"], one) for one in left(model, selector, sensor))
+            if sensor["kind"] in _HEARTBEATS:
+                yield Reason(f"{sensor['name']}: it stops", telling.of_silence(sensor["sink"]))
     for one in model["functions"].values():
-        for attempt in _OF_DOORS if one["door"] else ():
-            yield Reason(f"{one['name']}: door {one['name']}: {attempt}", told.of(one["log_group"]))
+        for each in of_door(one["name"]) if one["door"] else ():
+            yield telling.reason(one["name"], one["log_group"], each)
     sandboxes = sandboxes_of(model, selector)
-    sink = min((f["log_group"] for f in watch["filters"] if "namespace_name" in f["pattern"]), default="")
+    sink = _containers(watch)
     for namespace in sandboxes:
-        for attempt in _OF_SUPERVISORS:
-            yield Reason(f"supervisor of {namespace}: pod of {namespace}: {attempt}", told.of(sink))
+        for each in of_supervisor(namespace):
+            yield telling.reason(f"supervisor of {namespace}", sink, each)
     ships = [one["name"] for one in watch["shippers"] if one["complete"] and one["sink"] == sink]
     for name in ships[:1] if sandboxes else ():
         yield Reason(name, (f"ships what sandboxes' supervisors say to {sink}",))
-    for key in _responders(model):
-        one = model["functions"][key]
-        if one["concurrency"] != 0:
-            yield Reason(one["name"], ("acts: no function that it calls, and no rule that starts it, is off",))
+    yield from check_responders.reasons(model, selector)
     for topic in {action for alarm in watch["alarms"] for action in alarm["actions"]} & {*watch["topics"]}:
         yield Reason(topic, ("CloudWatch may publish to it",))
 
 
-def _responders(model: Facts) -> Iterator[str]:
-    """The functions that alarms tell, themselves or by a topic."""
-    actions = {action for alarm in model["watch"]["alarms"] for action in alarm["actions"]}
-    those = (s for s in model["watch"]["subscriptions"] if s["protocol"] == "lambda" and s["topic"] in actions)
-    told = actions | {s["endpoint"] for s in those}
-    names = {":".join(arn.split(":")[:7]) for arn in told}
-    yield from (key for key in model["functions"] if key in names)
+def _containers(watch: Facts) -> str:
+    return min((f["log_group"] for f in watch["filters"] if "namespace_name" in f["pattern"]), default="")
 
 
-def _written(model: Facts, key: str) -> list[Any]:
-    """The statements of a function's role."""
-    role = model["identities"].get(model["functions"][key]["role"])
-    return [one for _, document in role["policies"] for one in statements(document)] if role else []
+class _Telling:
+    """Which alarms tell of a line in a log group: by the filters that count it, and by what they wait for."""
 
-
-def _called(model: Facts, key: str) -> set[str]:
-    """Functions beside this one that its role is given to invoke, by name."""
-    given = [one for one in _written(model, key) if one["Effect"] == "Allow"]
-    invoking = [one for one in given if "lambda:InvokeFunction" in texts(one.get("Action"))]
-    arns = {":".join(r.split(":")[:7]) for one in invoking for r in texts(one.get("Resource"))}
-    return {arn for arn in arns if arn.startswith(key.rpartition(":")[0]) and "*" not in arn} - {key}
-
-
-def _attempts(model: Facts, selector: Facts, sensor: Any) -> Iterator[str]:
-    yield from _ATTEMPTS.get(sensor["kind"], ())
-    if sensor["kind"] == "CloudTrail VPCE":
-        for source in sensor["scope"].split(","):
-            yield f"endpoint of {source}: call denied by its policy"
-    if sensor["kind"] == "K8s audit":
-        for namespace in namespaces_of(model):
-            role = role_of(selector, namespace)
-            yield from (attempt.format(namespace, role) for attempt in _OF_NAMESPACES if role)
-
-
-class _Told:
-    """Which alarms there are on what is counted of a log group: each is a way to say that it tells."""
-
-    def __init__(self, watch: Facts) -> None:
-        self._of_metric: dict[tuple[str, ...], set[str]] = {}
-        self._of_silence: dict[str, set[str]] = {}
-        for alarm in watch["alarms"]:
-            if alarm["enabled"]:
-                for metric in map(tuple, alarm["metrics"]):
-                    self._of_metric.setdefault(metric, set()).add(alarm["name"])
-                    for key, value in alarm["dimensions"] if metric == ("AWS/Logs", "IncomingLogEvents") else ():
-                        self._of_silence.setdefault(value if key == "LogGroupName" else "", set()).add(alarm["name"])
-        self._counted: dict[str, set[tuple[str, ...]]] = {}
+    def __init__(self, model: Facts) -> None:
+        watch = model["watch"]
+        self._filters: dict[str, list[Any]] = {}
         for one in watch["filters"]:
-            self._counted.setdefault(one["log_group"], set()).add(tuple(one["metric"]))
+            self._filters.setdefault(one["log_group"], []).append(one)
+        self._on: dict[tuple[str, ...], list[Any]] = {}
+        for alarm in watch["alarms"]:
+            if alarm["enabled"] and any(_answered(model, action, alarm["arn"]) for action in alarm["actions"]):
+                for metric in alarm["metrics"]:
+                    self._on.setdefault(tuple(metric), []).append(alarm)
+        self._silent = [a for a in watch["alarms"] if a["enabled"] and list(map(list, a["metrics"])) == [_SILENCE]]
 
-    def of(self, sink: str) -> tuple[str, ...]:
-        metrics = self._counted.get(sink, ())
-        return tuple(f"{name} tells" for metric in metrics for name in self._of_metric.get(metric, ()))
+    def reason(self, name: str, sink: str, one: Left) -> Reason:
+        told = {alarm["name"] for alarm in self._of(sink, one)}
+        return Reason(f"{name}: {one.attempt}", tuple(f"{each} tells" for each in sorted(told)))
+
+    def _of(self, sink: str, one: Left) -> Iterator[Any]:
+        for each in self._filters.get(sink, ()):
+            on = self._on.get(tuple(each["metric"]), ())
+            if on and _is_one(each["value"]) and counts(each["pattern"], one.line):
+                yield from (alarm for alarm in on if _wakes(alarm, each, one.most))
 
     def of_silence(self, sink: str) -> tuple[str, ...]:
-        return tuple(f"{name} tells" for name in self._of_silence.get(sink, ()))
+        return tuple(
+            f"{one['name']} tells"
+            for one in self._silent
+            if ["LogGroupName", sink] in list(map(list, one["dimensions"]))
+            and one["comparison"].startswith("LessThan")
+            and one["missing"] == "breaching"
+            and one["period"] * one["datapoints"] <= 3600
+        )
+
+
+def _is_one(value: str) -> bool:
+    return value.replace(".", "", 1).isdigit() and float(value) >= 1
+
+
+def _wakes(alarm: Any, counted: Any, most: int) -> bool:
+    """Whether so many counts within a period set an alarm off, within a few minutes."""
+    if alarm["threshold"] is None or alarm["statistic"] not in ("Sum", "SampleCount"):
+        return False
+    enough = {
+        "GreaterThanOrEqualToThreshold": most >= alarm["threshold"],
+        "GreaterThanThreshold": most > alarm["threshold"],
+    }.get(alarm["comparison"], False)
+    soon = alarm["period"] <= 300 and alarm["datapoints"] <= 3
+    same = {key for key, _ in alarm["dimensions"]} == {*counted["dimensions"]}
+    return enough and soon and same and alarm["unit"] in ("", counted["unit"])
+
+
+def _answered(model: Facts, action: str, alarm: str) -> bool:
+    """Whether a function runs when an alarm takes an action."""
+    if action not in model["watch"]["topics"]:
+        return bool(runs(model, action, "lambda.alarms.cloudwatch.amazonaws.com", alarm))
+    return any(
+        one["topic"] == action
+        and one["protocol"] == "lambda"
+        and not one["filtered"]
+        and runs(model, one["endpoint"], "sns.amazonaws.com", action)
+        for one in model["watch"]["subscriptions"]
+    )
 
 
 def refusals(model: Facts, _selector: Facts) -> Iterator[Refusal]:
     watch = model["watch"]
-    metrics = {tuple(f["metric"]) for f in watch["filters"]}
-    told = {
-        tuple(m)
-        for a in watch["alarms"]
-        if a["enabled"] and set(a["actions"]) & set(watch["topics"])
-        for m in a["metrics"]
-    }
-    for sensor in watch["sensors"]:
-        here = {tuple(f["metric"]) for f in watch["filters"] if f["log_group"] == sensor["sink"]}
-        if not sensor["complete"] or not here & told:
-            yield f"{sensor['name']} is not complete, or nobody is told of what it sees"
-    for key in _responders(model):
-        plain = [{"Statement": [one for one in _written(model, key) if not one.get("Condition")]}]
-        for name in _called(model, key):
-            if model["functions"].get(name, {"concurrency": 0})["concurrency"] == 0:
-                yield f"{key} calls {name}, which is not there, or may not run"
-            if decision(plain, Call("lambda:InvokeFunction", name, model["account"], "", {})) == "Deny":
-                yield f"{key} is to call {name}, and may not"
-        for timer in watch["timers"]:
-            if not timer["on"] and (timer["function"] + ":").startswith(key + ":"):
-                yield f"{key} is started by {timer['name']}, which is off"
-    if not metrics:
+    if not watch["filters"]:
         yield "nothing is counted"
+    for sensor in (*watch["sensors"], *watch["shippers"]):
+        yield from _arrives(model, sensor) if sensor["complete"] else ()
+    for one in model["functions"].values():
+        if one["door"] and one["drops"]:
+            yield f"{one['name']} drops lines below {one['drops']}"
+        own = {"name": one["name"], "kind": "door audit", "sink": one["log_group"], "roles": [one["role"]]}
+        yield from _arrives(model, own) if one["door"] else ()
+    seen = {(one["kind"], one["scope"]) for one in watch["sensors"] if one["complete"]}
+    for vpc in {model["subnets"][s]["vpc"] for p in model["places"].values() if p["role"] for s in p["subnets"]}:
+        if not {("flow log", vpc), ("Resolver log", vpc)} <= seen:
+            yield f"{vpc} has nodes, and no flow log or no log of its resolver"
+    for kind in ("flow log", "Resolver log", "K8s audit", "NP agent log", "CloudTrail VPCE"):
+        if not any(one["kind"] == kind and one["complete"] for one in watch["sensors"]):
+            yield f"there is no {kind} that is complete"
+    told = {action for alarm in watch["alarms"] for action in alarm["actions"]}
+    for topic in {*watch["topics"]} & told:
+        context = {"aws:SourceAccount": model["account"], "aws:SourceOwner": model["account"], **_SECURE}
+        for alarm in watch["alarms"] if hung_on(model, topic) else ():
+            call = Call("sns:Publish", topic, None, "", {**context, "aws:SourceArn": alarm["arn"]})
+            if topic in alarm["actions"] and not lets(hung_on(model, topic), _TELLS, call):
+                yield f"{topic} does not let CloudWatch publish for {alarm['name']}"
+        key = watch["topics"][topic]
+        if key and not _uses(model, key, _TELLS, "kms:GenerateDataKey", _teller(watch, topic)):
+            yield f"{topic} is under {key}, which CloudWatch cannot use"
+    yield from check_responders.refusals(model)
+
+
+def _teller(watch: Facts, topic: str) -> str:
+    return next((alarm["arn"] for alarm in watch["alarms"] if topic in alarm["actions"]), "")
+
+
+def _arrives(model: Facts, sensor: Any) -> Iterator[Refusal]:
+    """Its records: into a log group of the right class, under a key that works, by roles that may write."""
+    sink = sensor["sink"]
+    group = model["watch"]["groups"].get(sink)
+    if not group or group["klass"] not in ("", "STANDARD") or group["masked"]:
+        yield f"{sensor['name']}: {sink} is not in the facts, or not one that filters read as it is written"
+        return
+    arn = f"arn:aws:logs:{model['region']}:{model['account']}:log-group:{sink}"
+    service = f"logs.{model['region']}.amazonaws.com"
+    if group["key"] and not _uses(model, group["key"], service, "kms:GenerateDataKey", arn):
+        yield f"{sensor['name']}: {sink} is under {group['key']}, which CloudWatch Logs cannot use"
+    for role in sensor["roles"]:
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+            if not may(model, role, action, f"{arn}:*"):
+                yield f"{sensor['name']}: {role} may not write to {sink}"
+        if sensor["kind"] in _SERVICES and not trusted(model, role, _SERVICES[sensor["kind"]]):
+            yield f"{sensor['name']}: {role} does not trust {_SERVICES[sensor['kind']]}"
+
+
+def _uses(model: Facts, key: str, service: str, action: str, source: str) -> bool:
+    context = {"aws:SourceAccount": model["account"], "aws:SourceArn": source}
+    call = Call(action, key, None, "", {**context, "kms:EncryptionContext:aws:logs:arn": source})
+    return model["watch"]["keys"].get(key, False) and lets(hung_on(model, key), service, call)

@@ -4,22 +4,21 @@ A filter's pattern is judged by running it on the record that the attempt leaves
 least that must be told sets it off.
 """
 
-import json
 from collections.abc import Iterator
 from functools import lru_cache
 
 from sequester.eyes.comparison import PatternError
 from sequester.eyes.pattern import FilterPattern
+from sequester.proof.arriving import lost
 from sequester.proof.certificate import Obligation
 from sequester.proof.decide import Finding, Findings
+from sequester.proof.ending import ended
 from sequester.proof.export import sandbox_namespaces
-from sequester.proof.iam.condition import Truth, Value
-from sequester.proof.iam.document import Statement, statements
-from sequester.proof.iam.request import Region, allowed, covers, reaches
-from sequester.proof.model import Alarm, MetricFilter, Model, Sensor
+from sequester.proof.model import MetricFilter, Model, Sensor
 from sequester.proof.records import NETWORK_EVENTS, Sighting, sightings
-from sequester.proof.responders import responders
+from sequester.proof.responders import responders, swept
 from sequester.proof.selector import Selector
+from sequester.proof.telling import heard, mute, topics
 from sequester.proof.verdict import Hop, Verdict, Witness
 
 # Kind of sensor → what it alone sees. The IMDS of a node is seen by none: that row of the matrix is stated, not proved.
@@ -32,12 +31,6 @@ KINDS = {
 }
 # Sensors whose silence must be told too: an attack may begin with them.
 _HEARTBEATS = frozenset({"flow log", "Resolver log", "K8s audit"})
-_LONGEST_PERIOD_SECONDS = 300
-_MOST_DATAPOINTS = 3
-_COUNTS_UP = frozenset({"GreaterThanOrEqualToThreshold", "GreaterThanThreshold"})
-_SUMS = frozenset({"Sum", "SampleCount"})
-_TELLS = "cloudwatch.amazonaws.com"
-_WRITES_AS = {"flow log": "vpc-flow-logs.amazonaws.com", "CloudTrail VPCE": "cloudtrail.amazonaws.com"}
 _LONGEST_SILENCE_SECONDS = 3600
 _ASSUMED = (
     "sensors write records of the documented form; what ships the containers' lines to their log group runs",
@@ -57,8 +50,10 @@ def eyes(model: Model, selector: Selector) -> Verdict:
     for sensor in (*_doors(model), *_containers(model, selector)):
         findings.take(_sensor(model, selector, sensor))
     findings.take(_shipped(model, selector))
-    findings.take(_topics(model))
+    findings.take(topics(model))
     findings.take(responders(model))
+    findings.take(swept(model))
+    findings.take(ended(model, selector))
     return findings.verdict("E8", model, selector, _ASSUMED)
 
 
@@ -99,7 +94,8 @@ def _scopes(model: Model) -> Iterator[Finding]:
 def _doors(model: Model) -> Iterator[Sensor]:
     for one in model.functions.values():
         if one.door:
-            yield Sensor(one.name, "door audit", one.arn, one.log_group, complete=True)
+            gap = f"keeps lines of level {one.drops} and above only" if one.drops else ""
+            yield Sensor(one.name, "door audit", one.arn, one.log_group, not gap, gap, (), (one.role,))
 
 
 def _containers(model: Model, selector: Selector) -> Iterator[Sensor]:
@@ -116,6 +112,10 @@ def _shipped(model: Model, selector: Selector) -> Iterator[Finding]:
         return
     sinks = {sensor.sink for sensor in _containers(model, selector)}
     good = [one for one in model.watch.shippers if one.complete and one.sink in sinks]
+    away = lost(model, good[0]) if good else None
+    if away:
+        yield away
+        return
     if good:
         yield Obligation(good[0].name, f"ships what sandboxes' supervisors say to {good[0].sink}")
         return
@@ -130,58 +130,14 @@ def _shipped(model: Model, selector: Selector) -> Iterator[Finding]:
 
 
 def _sensor(model: Model, selector: Selector, sensor: Sensor) -> Iterator[Finding]:
-    lost = _lost(model, sensor)
-    if lost:
-        yield lost
+    away = lost(model, sensor) if sensor.complete else f"{sensor.name} {sensor.gap}: its records state no level"
+    if away:
+        yield away
         return
     for sighting in sightings(model, selector, sensor):
         yield _told(model, sensor, sighting)
     if sensor.kind in _HEARTBEATS:
         yield _silence(model, sensor)
-
-
-def _lost(model: Model, sensor: Sensor) -> Finding | None:
-    """Whether its records fail to arrive where filters can read them."""
-    group = model.watch.groups.get(sensor.sink)
-    if group is None:
-        return f"{sensor.name} writes to {sensor.sink}, which is not in the facts"
-    if group.klass not in ("", "STANDARD"):
-        how = f"of class {group.klass}, which metric filters do not read"
-        return Witness(f"{sensor.name} is not counted", (Hop(sensor.sink, how),), f"make {sensor.sink} STANDARD")
-    if group.key and not _key_lets(model, group.key, "logs."):
-        how = f"its key {group.key} does not let CloudWatch Logs use it"
-        return Witness(f"{sensor.name} cannot write", (Hop(sensor.sink, how),), f"let logs use {group.key}")
-    if sensor.role:
-        writer = model.identities.get(sensor.role)
-        if writer is None:
-            return f"{sensor.name} writes with {sensor.role}, which is not in the facts"
-        service = _WRITES_AS.get(sensor.kind, "")
-        trusted = statements(writer.trust, writer.name) if writer.trust else ()
-        if not any(s.allow and {f"Service:{service}", "*"} & {*(s.principals or ())} for s in trusted):
-            how = f"does not trust {service}"
-            return Witness(
-                f"{sensor.name} cannot write", (Hop(writer.name, how),), f"let {service} assume {writer.name}"
-            )
-        document = [s for name, raw in writer.policies for s in statements(raw, name)]
-        region = Region(
-            "logs:PutLogEvents", f"arn:aws:logs:{model.region}:{model.account}:log-group:{sensor.sink}*", {}
-        )
-        if not writer.unread and allowed(document, region).truth is Truth.FALSE:
-            how = f"may not put records into {sensor.sink}"
-            return Witness(f"{sensor.name} cannot write", (Hop(writer.name, how),), f"allow it to {writer.name}")
-    return None
-
-
-def _key_lets(model: Model, key: str, service: str) -> bool:
-    """Whether a key's policy lets a service use it; a key whose policy is not in the facts is taken to."""
-    if key in model.watch.disabled_keys:
-        return False
-    policies = [p for p in model.resource_policies if p.resource == key]
-    return not policies or any(
-        s.allow and any(p.startswith(f"Service:{service}") for p in s.principals or ())
-        for p in policies
-        for s in statements(p.document, p.name)
-    )
 
 
 def _told(model: Model, sensor: Sensor, sighting: Sighting) -> Finding:
@@ -192,7 +148,7 @@ def _told(model: Model, sensor: Sensor, sighting: Sighting) -> Finding:
     alarms = [a for a in model.watch.alarms if metrics & set(a.metrics)]
     if not alarms:
         return _unanswered(sensor, sighting.attempt, f"no alarm watches what {counting[0].name} counts")
-    why = [_mute(model, a, sighting.most, counting) for a in alarms]
+    why = [mute(model, a, sighting.most, counting) for a in alarms]
     if "" in why:
         return Obligation(f"{sensor.name}: {sighting.attempt}", f"{alarms[why.index('')].name} tells")
     return _unanswered(sensor, sighting.attempt, f"{alarms[0].name} {why[0]}")
@@ -211,105 +167,15 @@ def _counts(one: MetricFilter, message: str) -> bool:
         return False
 
 
-def _mute(model: Model, alarm: Alarm, most: int, counting: list[MetricFilter]) -> str:
-    """Why an alarm does not tell of `most` records within one period; the empty text if it does."""
-    if not alarm.enabled:
-        return "has its actions disabled"
-    heard = [a for a in alarm.actions if a in model.watch.topics or _ours_elsewhere(model, a)]
-    if not heard:
-        return f"tells nobody of this deployment ({', '.join(alarm.actions) or 'no action'})"
-    if not any(_acts(model, action) for action in alarm.actions):
-        return f"tells no function that acts: {_idle(model, alarm)}"
-    if alarm.comparison not in _COUNTS_UP or alarm.statistic not in _SUMS:
-        return f"compares otherwise ({alarm.statistic} {alarm.comparison})"
-    least = alarm.threshold if alarm.threshold is not None else float("inf")
-    if least > most or (least == most and alarm.comparison == "GreaterThanThreshold"):
-        return f"waits for more than {most} ({alarm.comparison} {least:g})"
-    if alarm.period > _LONGEST_PERIOD_SECONDS or alarm.datapoints > _MOST_DATAPOINTS:
-        return f"looks at {alarm.datapoints} periods of {alarm.period} s"
-    if {name for name, _ in alarm.dimensions} != {d for f in counting for d in f.dimensions}:
-        return "looks at other dimensions"
-    if alarm.unit and alarm.unit not in {f.unit for f in counting}:
-        return f"looks at records in {alarm.unit} only"
-    return ""
-
-
-def _acts(model: Model, action: str) -> bool:
-    """Whether a function runs when an alarm takes this action: told by the topic or by itself, let in, able to run."""
-    if ":function:" in action:
-        return _runs(model, action, "lambda.alarms.cloudwatch.amazonaws.com")
-    return any(
-        one.topic == action
-        and one.protocol == "lambda"
-        and not one.filtered
-        and _runs(model, one.endpoint, "sns.amazonaws.com")
-        for one in model.watch.subscriptions
-    )
-
-
-def _runs(model: Model, arn: str, service: str) -> bool:
-    for key, one in model.functions.items():
-        if arn == key or arn.startswith(f"{key}:"):
-            called = {key, one.name, key.rpartition(":function:")[2]}
-            named = (json.dumps(p.document, default=str) for p in model.resource_policies if p.resource in called)
-            let_in = any(f'"{service}"' in policy for policy in named) or any(
-                b.function in called and b.kind == f"permission for {service}" for b in model.bindings
-            )
-            return let_in and one.concurrency != 0
-    return False
-
-
-def _idle(model: Model, alarm: Alarm) -> str:
-    told = [one for one in model.watch.subscriptions if one.topic in alarm.actions]
-    functions = [one.endpoint for one in told if one.protocol == "lambda"]
-    if not functions:
-        return f"{', '.join(one.protocol for one in told) or 'nobody'} is subscribed to its topic"
-    if all(one.filtered for one in told if one.protocol == "lambda"):
-        return f"its subscription tells {functions[0]} of some messages only: it has a filter policy"
-    return f"{functions[0]} is not there, may not run, or does not let the topic in"
-
-
-def _ours_elsewhere(model: Model, action: str) -> bool:
-    """A function of this deployment, or a mend of EC2's own."""
-    return action in model.functions or action.rpartition(":")[0] in model.functions
-
-
 def _silence(model: Model, sensor: Sensor) -> Finding:
     metric = ("AWS/Logs", "IncomingLogEvents")
     for alarm in model.watch.alarms:
         if metric in alarm.metrics and ("LogGroupName", sensor.sink) in alarm.dimensions:
-            told = alarm.enabled and any(a in model.watch.topics or _ours_elsewhere(model, a) for a in alarm.actions)
+            told = alarm.enabled and heard(model, alarm)
             soon = alarm.period * alarm.datapoints <= _LONGEST_SILENCE_SECONDS
             if told and soon and alarm.comparison.startswith("LessThan") and alarm.missing == "breaching":
                 return Obligation(f"{sensor.name}: it stops", f"{alarm.name} tells")
     return _unanswered(sensor, "it stops", f"no alarm tells when {sensor.sink} gets no records")
-
-
-def _topics(model: Model) -> Iterator[Finding]:
-    """Alarms can publish: the topic's policy and its key let CloudWatch."""
-    used = {a for alarm in model.watch.alarms for a in alarm.actions}
-    for arn, key in model.watch.topics.items():
-        if arn not in used:
-            continue
-        own = [s for p in model.resource_policies if p.resource == arn for s in statements(p.document, p.name)]
-        lets = all(_publishes(model, alarm, arn, own) for alarm in model.watch.alarms if arn in alarm.actions)
-        if not lets or (key and not _key_lets(model, key, _TELLS)):
-            how = "its policy does not let CloudWatch publish" if not lets else f"its key {key} does not let CloudWatch"
-            yield Witness(f"no alarm reaches {arn}", (Hop(arn, how),), f"let {_TELLS} use {arn} and its key")
-        else:
-            yield Obligation(arn, "CloudWatch may publish to it")
-
-
-def _publishes(model: Model, alarm: Alarm, topic: str, own: list[Statement]) -> bool:
-    """Whether a topic's policy lets CloudWatch publish for this alarm; a topic without one is its owner's alone."""
-    said = {"aws:securetransport": "true", "aws:sourceaccount": model.account, "aws:sourcearn": alarm.arn}
-    publish = Region("sns:Publish", topic, {key: Value(text) for key, text in said.items()})
-    if any(not s.allow and covers(s, publish) is Truth.TRUE for s in own):
-        return False
-    return not own or any(
-        s.allow and f"Service:{_TELLS}" in (s.principals or ()) and reaches(s, publish)[0] is not Truth.FALSE
-        for s in own
-    )
 
 
 def _unanswered(sensor: Sensor, what: str, how: str) -> Witness:

@@ -207,6 +207,35 @@ DOOR_NEEDS = (
     "secretsmanager:GetSecretValue",
 )
 
+# What quarantine's own code asks, by its handler: one call that is refused, and an attempt goes unanswered.
+_OUTSIDE, _INSIDE = "lambda_responder.outside.handler", "lambda_responder.inside.handler"
+RESPONDER_NEEDS: dict[str, tuple[str, ...]] = {
+    _OUTSIDE: (
+        "cloudwatch:DescribeAlarms",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "ec2:DescribeInstances",
+        "ec2:ModifyNetworkInterfaceAttribute",
+        "ec2:TerminateInstances",
+        "eks:DeletePodIdentityAssociation",
+        "eks:ListPodIdentityAssociations",
+        "iam:AttachRolePolicy",
+        "lambda:InvokeFunction",
+        "s3:PutObject",
+        "sns:Publish",
+    ),
+}
+# The call by which it reads what sensors saw, of each log group that a filter counts in.
+RESPONDER_READS = {_OUTSIDE: "logs:FilterLogEvents"}
+# What a rule tells it where it is to look at all alarms that stand.
+SWEPT = {_OUTSIDE: '{"sweep": true}'}
+# (API group, resource, verbs) on the Kubernetes API: it keeps evidence, labels a pod, ends it, and cordons its node.
+RESPONDER_KUBERNETES: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
+    _INSIDE: (("", "pods", ("get", "patch", "delete")), ("", "events", ("list",)), ("", "nodes", ("patch",))),
+}
+
 # Policies that AWS keeps, whose text is in no plan but is known to hold a dangerous action.
 KNOWN_MANAGED: dict[str, str] = {
     "AmazonEKS_CNI_Policy": "ec2:ModifyNetworkInterfaceAttribute",

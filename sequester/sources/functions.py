@@ -8,6 +8,9 @@ from sequester.proof.model import Bucket, EventBinding, Function
 from sequester.proof.selector import Selector
 from sequester.sources.resource import Resource, Stack, block, single
 
+# What Lambda takes where nothing is said: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+_SECONDS, _MEBIBYTES = 3, 128
+
 
 def functions(stack: Stack, selector: Selector) -> dict[str, Function]:
     urls = {u.maybe("functionName") for u in stack.of("lambda/functionUrl:FunctionUrl")}
@@ -37,6 +40,10 @@ def functions(stack: Stack, selector: Selector) -> dict[str, Function]:
             _runs(one),
             bool(block(one, "fileSystemConfig")),
             str(block(one, "loggingConfig").get("logGroup") or f"/aws/lambda/{name}"),
+            _drops(one),
+            one.maybe("handler"),
+            number(one.get("timeout") or _SECONDS, f"{one.name} timeout"),
+            number(one.get("memorySize") or _MEBIBYTES, f"{one.name} memorySize"),
         )
     return found
 
@@ -62,6 +69,13 @@ def _signed(stack: Stack, one: Resource) -> bool:
         if one.maybe("codeSigningConfigArn") in (config.maybe("arn") or config.id, config.id):
             return block(config, "policies").get("untrustedArtifactOnDeployment") == "Enforce"
     return False
+
+
+def _drops(one: Resource) -> str:
+    """Levels are of JSON logs alone: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html"""
+    config = block(one, "loggingConfig")
+    level = str(config.get("applicationLogLevel") or "INFO") if config.get("logFormat") == "JSON" else "INFO"
+    return "" if level in ("TRACE", "DEBUG", "INFO") else level
 
 
 def _runs(one: Resource) -> str:

@@ -79,7 +79,8 @@ def _permission(one: Resource) -> Iterator[ResourcePolicy]:
         "Resource": "*",
         "Condition": conditions,
     }
-    yield ResourcePolicy(one.maybe("function"), one.name, {"Statement": [statement]})
+    qualifier = f":{one.maybe('qualifier')}" if one.maybe("qualifier") else ""
+    yield ResourcePolicy(f"{one.maybe('function')}{qualifier}", one.name, {"Statement": [statement]})
 
 
 # Canned lists → what everybody may do then. https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html

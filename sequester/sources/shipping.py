@@ -24,7 +24,23 @@ def shippers(stack: Stack, manifests: Sequence[Mapping[str, object]]) -> Iterato
         gap = "it is not on nodes with the taint " + ", ".join(missed) if missed else _kept_off(stack, pod, name)
         if not group:
             gap = "its configuration names no log group"
-        yield Sensor(name, "seccomp event", "", group, not gap, gap)
+        roles = _own_roles(stack, one, pod) or node_roles(stack)
+        yield Sensor(name, "seccomp event", "", group, not gap, gap, (), roles, by_endpoint=True)
+
+
+def node_roles(stack: Stack) -> tuple[str, ...]:
+    """What runs on nodes, and has no role of its own, writes with theirs."""
+    return tuple(sorted({one.maybe("nodeRoleArn") for one in stack.of("eks/nodeGroup:NodeGroup")} - {""}))
+
+
+def _own_roles(stack: Stack, daemons: Mapping[str, object], pod: Mapping[str, object]) -> tuple[str, ...]:
+    """By Pod Identity."""
+    space = mapping(daemons.get("metadata"), "metadata").get("namespace")
+    return tuple(
+        one.maybe("targetRoleArn") or one.maybe("roleArn")
+        for one in stack.of("eks/podIdentityAssociation:PodIdentityAssociation")
+        if (one.maybe("namespace"), one.maybe("serviceAccount")) == (space, pod.get("serviceAccountName"))
+    )
 
 
 def _reads_logs(pod: Mapping[str, object], where: str) -> bool:

@@ -37,6 +37,7 @@ _SLOTS: Mapping[str, tuple[str, ...]] = {
     "permissionsBoundary": ("Policy",),
     "policyId": ("Policy",),
     "targetId": ("Account", "OrganizationalUnit"),
+    "targetKeyId": ("Key",),
     "parentId": ("OrganizationalUnit",),
     "bucket": ("Bucket", "BucketV2"),
     "logDestination": ("LogGroup",),

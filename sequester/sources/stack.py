@@ -26,6 +26,7 @@ from sequester.sources.selection import by_name
 
 _T = TypeVar("_T")
 _PACKETS = frozenset({"E1", "E6"})
+_WHO = frozenset({"E4", "E7", "E8"})
 
 
 def _identity(one: Resource) -> tuple[str, ...]:
@@ -77,16 +78,17 @@ def model_of(
         places=read(lambda: places.places(stack, subnets, chosen), {}, _PACKETS),
         devices=read(lambda: network.devices(stack), {}, _PACKETS),
         endpoints=read(lambda: access.endpoints(stack), (), frozenset({"E3"})),
-        identities=read(lambda: access.identities(stack), {}, frozenset({"E4", "E7"})),
-        functions=read(lambda: functions.functions(stack, chosen), {}, frozenset({"E4", "E7"})),
+        identities=read(lambda: access.identities(stack), {}, _WHO),
+        functions=read(lambda: functions.functions(stack, chosen), {}, _WHO),
         bindings=read(lambda: functions.bindings(stack), (), frozenset({"E7"})),
-        resource_policies=read(lambda: sharing.resource_policies(stack), (), frozenset({"E4", "E7"})),
+        resource_policies=read(lambda: sharing.resource_policies(stack), (), _WHO),
         ceilings=organization.ceilings(stack),
         deliveries=read(lambda: sharing.deliveries(stack), (), frozenset({"E4", "E7"})),
         buckets=read(lambda: functions.buckets(stack), {}, frozenset({"E4", "E7"})),
         names=read(lambda: resolver.name_services(stack), {}, frozenset({"E2"})),
         watch=read(lambda: watching.watch(stack, every), Watch(), frozenset({"E8"})),
         clusters=read(lambda: cluster.clusters(stack), {}, frozenset({"E1", "E4", "E5"})),
+        entries=read(lambda: watching.entries(stack), (), frozenset({"E8"})),
         manifests=every,
         assumptions=(
             *assumptions,

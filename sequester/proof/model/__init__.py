@@ -1,6 +1,7 @@
 """Engine-neutral facts about a deployment: what the claims are decided on, and nothing else."""
 
 from sequester.proof.model.access import (
+    AccessEntry,
     Bucket,
     Ceiling,
     Delivery,
@@ -34,6 +35,7 @@ from sequester.proof.model.watch import Alarm, LogGroup, MetricFilter, Sensor, S
 
 __all__ = [
     "CLAIMS",
+    "AccessEntry",
     "Alarm",
     "Association",
     "Bucket",

@@ -89,9 +89,27 @@ class Function:
     """Handler, runtime and archive: equal for two functions that run the same."""
     mounts: bool = False
     log_group: str = ""
+    drops: str = ""
+    """The level below which Lambda drops what it says: lines that state no level, too."""
+    handler: str = ""
+    timeout: int = 3
+    """Seconds that it may run; Lambda's own default where nothing is said."""
+    memory: int = 128
+    """MiB, likewise; a function's share of a CPU grows with it."""
 
     def variable(self, name: str) -> str:
         return dict(self.environment).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessEntry:
+    """Whom an EKS cluster takes a role for. `policies`: EKS's own, by name, each with its namespaces (none: all)."""
+
+    name: str
+    cluster: str
+    principal: str
+    groups: tuple[str, ...] = ()
+    policies: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sequester.proof.model.access import (
+    AccessEntry,
     Bucket,
     Ceiling,
     Delivery,
@@ -61,6 +62,7 @@ class Model:
     names: Mapping[str, NameService] = field(default_factory=dict[str, NameService])
     clusters: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
     """EKS clusters by name: properties, with `addons` and `podIdentities` joined in."""
+    entries: tuple[AccessEntry, ...] = ()
     manifests: tuple[Mapping[str, object], ...] = ()
     watch: Watch = field(default_factory=Watch)
     gaps: tuple[Gap, ...] = ()

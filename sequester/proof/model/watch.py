@@ -18,8 +18,10 @@ class Sensor:
     gap: str = ""
     fields: tuple[str, ...] = ()
     """Of a flow log: the fields of a record, in order."""
-    role: str = ""
-    """The role with which it writes."""
+    roles: tuple[str, ...] = ()
+    """The roles with which it writes."""
+    by_endpoint: bool = False
+    """It writes from the VPC's nodes, so through an endpoint of CloudWatch Logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class LogGroup:
     name: str
     klass: str = "STANDARD"
     key: str = ""
+    masked: str = ""
+    """The data protection policy that may mask parts of its records, for filters as for readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,12 @@ class Timer:
     name: str
     function: str
     on: bool
+    rule: str = ""
+    """Its ARN."""
+    schedule: str = ""
+    """As EventBridge writes it, ``rate(1 minute)`` or ``cron(...)``; the empty text for a rule on events."""
+    said: str = ""
+    """What the function is told: JSON, or the empty text for EventBridge's own event."""
 
 
 @dataclass(frozen=True)
@@ -98,5 +108,5 @@ class Watch:
     shippers: tuple[Sensor, ...] = ()
     """What brings the containers' lines off the nodes."""
     timers: tuple[Timer, ...] = ()
-    disabled_keys: frozenset[str] = frozenset()
-    """ARNs of keys that nobody can use, whatever their policies say."""
+    keys: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    """ARN of each key in the facts → whether anybody can use it, whatever its policy says."""

@@ -54,15 +54,23 @@ def _role(raw: Raw) -> Resource:
 
 
 def _function(reader: Reader, selector: Selector, raw: Raw) -> Iterator[Resource]:
-    """What can make it run is asked of every function (alarms tell responders); its code, of doors only."""
+    """What can make it run, and how long, is asked of every function (alarms tell responders); its code, of doors."""
     name, arn = raw["FunctionName"], raw["FunctionArn"]
-    config = part(raw, "VpcConfig")
+    config, logging = part(raw, "VpcConfig"), part(raw, "LoggingConfig")
     properties: dict[str, object] = {
         "name": name,
         "arn": arn,
         "role": raw.get("Role") or "",
         "vpcConfig": {"subnetIds": config.get("SubnetIds", []), "securityGroupIds": config.get("SecurityGroupIds", [])},
         "environment": {"variables": part(raw, "Environment").get("Variables") or {}},
+        "handler": raw.get("Handler") or "",
+        "timeout": raw.get("Timeout"),
+        "memorySize": raw.get("MemorySize"),
+        "loggingConfig": {
+            "logGroup": logging.get("LogGroup"),
+            "logFormat": logging.get("LogFormat"),
+            "applicationLogLevel": logging.get("ApplicationLogLevel"),
+        },
     }
     limit = reader.one("lambda.get_function_concurrency", FunctionName=name).get("ReservedConcurrentExecutions")
     properties["reservedConcurrentExecutions"] = limit
@@ -80,7 +88,6 @@ def _what_runs(reader: Reader, raw: Raw) -> dict[str, object]:
     """The code by its digest: AWS answers with a new address for the archive each time."""
     signing = reader.one("lambda.get_function_code_signing_config", FunctionName=raw["FunctionName"])
     return {
-        "handler": raw.get("Handler") or "",
         "runtime": raw.get("Runtime") or "",
         "code": raw.get("CodeSha256") or "",
         "imageUri": "an image" if raw.get("PackageType") == "Image" else "",

@@ -89,5 +89,6 @@ def _entries(reader: Reader, cluster: str) -> Iterator[Resource]:
         yield Resource("aws:eks/accessEntry:AccessEntry", str(principal), f"{cluster}:{principal}", stated)
         for one in reader.each("eks.list_associated_access_policies", **asked):
             kind = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
-            stated = {**asked, "policyArn": one.get("policyArn") or ""}
+            scope = part(one, "accessScope")
+            stated = {**asked, "policyArn": one.get("policyArn") or "", "accessScope": scope}
             yield Resource(kind, f"{principal} {one.get('policyArn')}", f"{cluster}:{principal}:{one}", stated)

@@ -11,7 +11,8 @@ def read(reader: Reader) -> Iterator[Resource]:
     yield from formed(reader, "s3.list_buckets", lambda raw: _bucket(reader, raw))
     yield from formed(reader, "kms.list_keys", lambda raw: _key(reader, raw))
     yield from formed(reader, "sns.list_topics", lambda raw: _topic(reader, raw))
-    yield from formed(reader, "sns.list_subscriptions", _subscription)
+    yield from formed(reader, "kms.list_aliases", _alias)
+    yield from formed(reader, "sns.list_subscriptions", lambda raw: _subscription(reader, raw))
     yield from formed(reader, "sqs.list_queues", lambda raw: _queue(reader, str(raw)))
     yield from formed(reader, "secretsmanager.list_secrets", lambda raw: _secret(reader, raw))
     yield from formed(reader, "logs.describe_resource_policies", _log_policy)
@@ -93,8 +94,17 @@ def _topic(reader: Reader, raw: Raw) -> Iterator[Resource]:
     yield Resource("aws:sns/topic:Topic", arn.rpartition(":")[2], arn, stated)
 
 
-def _subscription(raw: Raw) -> Iterator[Resource]:
+def _alias(raw: Raw) -> Iterator[Resource]:
+    name, key = raw["AliasName"], raw.get("TargetKeyId") or ""
+    yield Resource("aws:kms/alias:Alias", name, name, {"name": name, "targetKeyId": key})
+
+
+def _subscription(reader: Reader, raw: Raw) -> Iterator[Resource]:
+    """What it leaves out is asked of those that make functions run."""
     properties = {"topic": raw["TopicArn"], "endpoint": raw.get("Endpoint") or "", "protocol": raw.get("Protocol")}
+    if raw.get("Protocol") == "lambda":
+        told = reader.one("sns.get_subscription_attributes", SubscriptionArn=raw["SubscriptionArn"])
+        properties["filterPolicy"] = part(told, "Attributes").get("FilterPolicy") or ""
     kind, key = "aws:sns/topicSubscription:TopicSubscription", f"{raw['TopicArn']} {raw.get('Endpoint')}"
     yield Resource(kind, key, key, properties)
 
@@ -133,6 +143,10 @@ def _log_group(reader: Reader, raw: Raw) -> Iterator[Resource]:
     name = raw["logGroupName"]
     stated = {"name": name, "logGroupClass": raw.get("logGroupClass") or "", "kmsKeyId": raw.get("kmsKeyId") or ""}
     yield Resource("aws:cloudwatch/logGroup:LogGroup", name, name, stated)
+    if raw.get("dataProtectionStatus") == "ACTIVATED" or raw.get("inheritedProperties"):
+        kind, what = "aws:cloudwatch/logDataProtectionPolicy:LogDataProtectionPolicy", f"data protection of {name}"
+        # What it does is not asked for: it may mask.
+        yield Resource(kind, what, what, {"logGroupName": name, "policyDocument": {"Operation": "Deidentify"}})
     for one in reader.each("logs.describe_subscription_filters", logGroupName=name):
         kind = "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter"
         properties = {"logGroup": name, "destinationArn": one["destinationArn"]}
@@ -146,9 +160,12 @@ def _bus(reader: Reader, raw: Raw) -> Iterator[Resource]:
         yield Resource(kind, bus, bus, {"policy": raw["Policy"]})
     for rule in reader.each("events.list_rules", EventBusName=bus):
         asked = {"EventBusName": bus, "Rule": rule["Name"]}
-        told = {"name": rule["Name"], "state": rule.get("State")}
+        told = {"name": rule["Name"], "state": rule.get("State"), "eventBusName": bus}
+        told["scheduleExpression"] = rule.get("ScheduleExpression") or ""
         yield Resource("aws:cloudwatch/eventRule:EventRule", rule["Name"], f"{bus} {rule['Name']}", told)
         for target in reader.each("events.list_targets_by_rule", **asked):
             kind = "aws:cloudwatch/eventTarget:EventTarget"
             key = f"{bus} {rule['Name']} {target['Id']}"
-            yield Resource(kind, f"{rule['Name']} {target['Id']}", key, {"arn": target["Arn"], "rule": rule["Name"]})
+            stated = {"arn": target["Arn"], "rule": rule["Name"], "input": target.get("Input") or ""}
+            stated["inputTransformer"] = part(target, "InputTransformer")
+            yield Resource(kind, f"{rule['Name']} {target['Id']}", key, stated)

@@ -104,6 +104,19 @@ def _alarm(raw: Raw) -> Iterator[Resource]:
 
 
 def _query(raw: Raw) -> dict[str, object]:
-    metric = part(part(raw, "MetricStat"), "Metric")
-    said = {"namespace": metric.get("Namespace"), "metricName": metric.get("MetricName")} if metric else None
-    return {"expression": raw.get("Expression") or "", "returnData": raw.get("ReturnData", True), "metric": said}
+    stat = part(raw, "MetricStat")
+    metric = part(stat, "Metric")
+    said = {
+        "namespace": metric.get("Namespace"),
+        "metricName": metric.get("MetricName"),
+        "dimensions": {one["Name"]: one["Value"] for one in parts(metric, "Dimensions")},
+        "period": stat.get("Period"),
+        "stat": stat.get("Stat"),
+        "unit": stat.get("Unit") or "",
+    }
+    return {
+        "expression": raw.get("Expression") or "",
+        "returnData": raw.get("ReturnData", True),
+        "metric": said if metric else None,
+        "accountId": raw.get("AccountId") or "",
+    }

@@ -19,8 +19,9 @@ ASKED_FOR = {
     "cloudtrail/trail:Trail": """
         advancedEventSelectors cloudWatchLogsGroupArn cloudWatchLogsRoleArn enableLogging s3BucketName
     """,
-    "cloudwatch/eventRule:EventRule": "isEnabled name",
-    "cloudwatch/eventTarget:EventTarget": "rule",
+    "cloudwatch/eventRule:EventRule": "eventBusName isEnabled name scheduleExpression",
+    "cloudwatch/eventTarget:EventTarget": "input inputTransformer rule",
+    "cloudwatch/logDataProtectionPolicy:LogDataProtectionPolicy": "logGroupName policyDocument",
     "cloudwatch/logGroup:LogGroup": "name",
     "cloudwatch/logMetricFilter:LogMetricFilter": "logGroupName metricTransformation pattern",
     "cloudwatch/logResourcePolicy:LogResourcePolicy": "policyDocument policyName",
@@ -61,8 +62,8 @@ ASKED_FOR = {
     "ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation": "routeTableId vpnGatewayId",
     "ecr/repositoryPolicy:RepositoryPolicy": "policy repository",
     "ecs/service:Service": "networkConfiguration taskDefinition",
-    "eks/accessEntry:AccessEntry": "principalArn type",
-    "eks/accessPolicyAssociation:AccessPolicyAssociation": "principalArn type",
+    "eks/accessEntry:AccessEntry": "clusterName principalArn type",
+    "eks/accessPolicyAssociation:AccessPolicyAssociation": "accessScope clusterName policyArn principalArn type",
     "eks/addon:Addon": "addonName clusterName",
     "eks/cluster:Cluster": "accessConfig enabledClusterLogTypes name vpcConfig",
     "eks/nodeGroup:NodeGroup": "clusterName labels launchTemplate mixedInstancesPolicy nodeRoleArn subnetIds taints",
@@ -73,17 +74,18 @@ ASKED_FOR = {
     "iam/role:Role": "assumeRolePolicy name path permissionsBoundary",
     "iam/rolePolicy:RolePolicy": "policy role",
     "iam/rolePolicyAttachment:RolePolicyAttachment": "policyArn role roles",
+    "kms/alias:Alias": "name targetKeyId",
     "kms/key:Key": "isEnabled",
     "lambda/alias:Alias": "functionName functionVersion name routingConfig",
     "lambda/eventSourceMapping:EventSourceMapping": "destinationConfig functionName",
     "lambda/function:Function": """
         code codeSigningConfigArn deadLetterConfig environment fileSystemConfig handler imageUri layers name
-        reservedConcurrentExecutions role runtime s3Bucket s3Key version vpcConfig
+        memorySize reservedConcurrentExecutions role runtime s3Bucket s3Key timeout version vpcConfig
     """,
     "lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "destinationConfig",
     "lambda/functionUrl:FunctionUrl": "functionName",
     "lambda/permission:Permission": """
-        action eventSourceToken function functionUrlAuthType principal principalOrgId sourceAccount sourceArn
+        action eventSourceToken function functionUrlAuthType principal principalOrgId qualifier sourceAccount sourceArn
     """,
     "lambda/resourcePolicy:ResourcePolicy": "policy resourceArn",
     "organizations/account:Account": "parentId",
