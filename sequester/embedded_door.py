@@ -101,9 +101,7 @@ def echo(request: bytes) -> bytes:
 
 
 @contextmanager
-def embedded_door(
-    client: Client, function: str, *, resolve: Resolve = every_name, seconds: float = 5.0
-) -> Generator[EmbeddedDoor]:
+def embedded_door(client: Client, function: str, *, resolve: Resolve = every_name) -> Generator[EmbeddedDoor]:
     """The door that the program deployed as `function`, for as long as its cloud is open.
 
     resolve: what names lead to; by default each leads to the upstream, whose answers `door.upstream.reply` scripts.
@@ -117,7 +115,7 @@ def embedded_door(
     authority = trustme.CA()
     with Upstream(authority) as upstream:
         upstream.reply = echo
-        internet: Internet = leading_to(upstream, trusting(authority), resolve, seconds)
+        internet: Internet = leading_to(upstream, trusting(authority), resolve)
         composed = compose(environ, Clients(_Sessions(client)), internet)
         yield EmbeddedDoor(tenant, environ, configuration, upstream, canaries, client, composed)
 

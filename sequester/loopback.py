@@ -136,7 +136,7 @@ def every_name(host: str, port: int) -> Sequence[str]:
 
 
 def leading_to(
-    upstream: Upstream, tls: ssl.SSLContext, resolve: Resolve = every_name, seconds: float = 5.0
+    upstream: Upstream, tls: ssl.SSLContext, resolve: Resolve = every_name, seconds: float = 20.0
 ) -> Internet:
     """An internet that is one server: the door differs from a deployed one in these values and in nothing else."""
 

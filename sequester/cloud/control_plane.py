@@ -108,9 +108,9 @@ class ControlPlane:
         events = (AuditEvent.read(json.loads(line)) for line in whole_lines)
         return [event for event in events if where(event)]
 
-    def audited(self, where: Callable[["AuditEvent"], bool], *, seconds: float = 5) -> "AuditEvent":
+    def audited(self, where: Callable[["AuditEvent"], bool]) -> "AuditEvent":
         """The first audit record that `where` accepts; the server writes it when its answer is already out."""
-        return wait_for(lambda: next(iter(self.audit(where)), None), "an audit record", seconds=seconds)
+        return wait_for(lambda: next(iter(self.audit(where)), None), "an audit record")
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def running(
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         authority = trustme.CA()
         admin = _write_credentials(folder, authority, nodes)
-        etcd_port, api_port = _free_ports(2)
+        etcd_port, api_port = stack.enter_context(_held_port()), stack.enter_context(_held_port())
         api = KubernetesApi(f"https://{_HOST}:{api_port}", (folder / "ca.pem").read_text(), admin)
         for component in _COMPONENTS:
             token = _token_of(folder, component)
@@ -243,12 +243,14 @@ def _arguments(folder: Path, etcd_port: int, api_port: int, service_cidr: str) -
             f"--advertise-client-urls={etcd}",
             f"--listen-peer-urls=http://{_HOST}:0",
             "--unsafe-no-fsync",  # it lives as long as the test
+            "--socket-reuse-port",
             "--log-level=warn",
         ],
         "kube-apiserver": [
             f"--etcd-servers={etcd}",
             f"--bind-address={_HOST}",
             f"--secure-port={api_port}",
+            "--permit-port-sharing",
             "--endpoint-reconciler-type=none",  # a loopback address is no valid endpoint
             f"--tls-cert-file={folder}/serving.pem",
             f"--tls-private-key-file={folder}/serving.key",
@@ -320,9 +322,13 @@ def _stop(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((_HOST, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+@contextmanager
+def _held_port() -> Generator[int]:
+    """A port that stays ours: a component that asks for SO_REUSEPORT shares it, and nobody else is given it.
+
+    Let go before the component listens, it would be free for whoever asks for any port in between.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind((_HOST, 0))
+        yield int(held.getsockname()[1])

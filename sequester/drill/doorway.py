@@ -182,7 +182,7 @@ class Doorway:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
         never = "resolve.special" in self.removed
-        internet = Internet(resolve, (lambda _: False) if never else refuse, tls, dial, 5.0)
+        internet = Internet(resolve, (lambda _: False) if never else refuse, tls, dial)
         source: Any = _Configured(self._configuration(row))
         return replace(self.door.function, configurations=source, internet=internet)
 

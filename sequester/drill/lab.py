@@ -37,6 +37,8 @@ from sequester.lab.world import World
 
 ANSWER_SECONDS, NO_ANSWER_SECONDS = 5.0, 0.7
 RUN_SECONDS = 30.0
+_SAY_SO: Final = ("network:names-listed", "cluster:pod-names-listed")
+"""Controls that stop by an answer, which must come: who left before it would leave before it is recorded."""
 PORT: Final = 8080
 _MARKS: Final[Mapping[Sensor, tuple[str, str]]] = {
     Sensor.POLICY_AGENT: ("PolicyVerdict: DENY", "kubernetes:network-policy"),
@@ -131,8 +133,8 @@ class _Ground:
 
     def attempt(self, row: Outbreak, baseline: Baseline, removed: Sequence[str]) -> Attempt:
         since, began = self._world.mark(), time.time()
-        open_to_it = set(row.held_by) <= set(removed)
-        proof, said = self._run(row, ANSWER_SECONDS if open_to_it else NO_ANSWER_SECONDS)
+        by_answer = not set(row.held_by) - {*removed, *_SAY_SO}
+        proof, said = self._run(row, ANSWER_SECONDS if by_answer else NO_ANSWER_SECONDS)
         records = self._world.records(since)
         seen = [record for record in records if _stopped(record)]
         by = next((control for record in seen if (control := _stopped(record))), None)

@@ -104,15 +104,16 @@ class Tenants:
 
 
 TO_KUBELET = re.compile(r"/pods/[^/]+/(?:exec|attach|portforward|proxy|log)\b|/nodes/[^/]+/proxy")
+_SETTLE_SECONDS = 60.0
 _CONNECT = re.compile(r"/pods/[^/]+/(?:exec|attach|portforward|proxy)\b|/nodes/[^/]+/proxy")
 
 
-def settle(what: Callable[[], bool], named: str, seconds: float = 15) -> None:
+def settle(what: Callable[[], bool], named: str) -> None:
     """Wait until the API server has taken a change of policy into account; it looks once a second."""
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + _SETTLE_SECONDS
     while not what():
         if time.monotonic() > ends:
-            raise TimeoutError(f"{named}: not so after {seconds} s")
+            raise TimeoutError(f"{named}: not so after {_SETTLE_SECONDS:g} s")
         time.sleep(0.05)
 
 

@@ -30,6 +30,8 @@ _T = TypeVar("_T")
 STAND_INS = ("198.51.100.0/25", "198.51.100.128/25", "192.0.2.128/25")
 """For lists of addresses that AWS keeps: documentation addresses (RFC 5737), one block a list."""
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
+_NAME_SECONDS: Final = 10
+"""How long programs wait for a name: a resolver here answers at once, unless the machine is busy."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class World:
 
     def _resolver_file(self, spot: Spot) -> Path:
         path = self._directory / spot.name.replace("/", "-")
-        path.write_text(f"nameserver {spot.resolver}\noptions timeout:1 attempts:1\n")
+        path.write_text(f"nameserver {spot.resolver}\noptions timeout:{_NAME_SECONDS} attempts:2\n")
         return path
 
 

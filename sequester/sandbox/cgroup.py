@@ -84,7 +84,7 @@ def _own() -> list[tuple[str, str]]:
 
 def _works(candidate: Parents) -> bool:
     files = VERSIONS[candidate.version]
-    probe = f"sequester-probe-{os.getpid()}"
+    probe = new_name()  # as a sandbox's: another process that sweeps would take it away under any other
     try:
         for directory in candidate.directories:
             (directory / probe).mkdir()

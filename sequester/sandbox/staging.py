@@ -57,7 +57,8 @@ def _cache_directory() -> Path:
 
 def _open_to_all(directory: Path) -> None:
     for path in [directory.parent, directory, *directory.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        with contextlib.suppress(FileNotFoundError):  # what another process compiles just now gets its name at the end
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _compiled(guest: Path, python: Interpreter) -> bool:

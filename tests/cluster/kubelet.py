@@ -220,7 +220,7 @@ class Kubelet:
             name = container["name"]
             pod.running[name] = running = self._runner(container, pod.manifest)
             pod.streams[name] = Streams(running, stdin_once=container.get("stdinOnce", False))
-        if pod.deleted.is_set():  # deleted while it was being started
+        if pod.deleted.is_set() or pod.expired:  # while it was being started
             for running in pod.running.values():
                 running.kill()
         started = [self._state(pod, name, {"running": {"startedAt": _now()}}) for name in pod.running]

@@ -21,6 +21,7 @@ _CHUNK_BYTES = 64 << 10
 _QUEUED_CHUNKS = 16
 _START_SECONDS = 10
 _DRAIN_SECONDS = 2
+_SERVER_SECONDS = 60
 
 
 class Process(Protocol):
@@ -132,11 +133,11 @@ def serving(find: Find, tls: ssl.SSLContext) -> Generator[int]:
     thread.start()
     runner = web.AppRunner(_application(find), access_log=None, shutdown_timeout=1)
     try:
-        yield asyncio.run_coroutine_threadsafe(_listen(runner, tls), loop).result(timeout=10)
+        yield asyncio.run_coroutine_threadsafe(_listen(runner, tls), loop).result(timeout=_SERVER_SECONDS)
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(timeout=_SERVER_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
+        thread.join(timeout=_SERVER_SECONDS)
         loop.close()
 
 

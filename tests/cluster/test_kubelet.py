@@ -31,7 +31,9 @@ os.write(2, b"done")
 
 
 def run(container: Json, pod: Json) -> node.Running:
-    """The runner of these tests: a plain process; one that is called `oom` is said to be out of memory."""
+    """The runner of these tests: a plain process; `oom` is said to be out of memory, `late` starts after a while."""
+    if container["name"] == "late":
+        time.sleep(1.5)
     started: Any = node.plain_process(container, pod)
     started.oom_killed = container["name"] == "oom"
     return started
@@ -213,8 +215,10 @@ def test_a_deleted_pod_is_ended_and_gone(control_plane: ControlPlane, namespace:
     assert joined.find(namespace, "it", "code") is None
 
 
-def test_a_deadline_is_enforced(control_plane: ControlPlane, namespace: str) -> None:
-    path = start(control_plane, namespace, python("import time; time.sleep(300)"), activeDeadlineSeconds=1)
+@pytest.mark.parametrize("name", ["code", "late"])
+def test_a_deadline_is_enforced(control_plane: ControlPlane, namespace: str, name: str) -> None:
+    """Also where the time is up before the container has started, as on a busy machine."""
+    path = start(control_plane, namespace, python("import time; time.sleep(300)", name=name), activeDeadlineSeconds=1)
     assert reached(control_plane, path, "Failed")["status"]["reason"] == "DeadlineExceeded"
 
 

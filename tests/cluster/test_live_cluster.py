@@ -69,6 +69,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         reader = plane.service_account("default", "prover")
         for one in (api_server.rights(), READER, *later):
             plane.admin.apply(one, manager="tests")
+        wait_for(lambda: reader.request("GET", "/api/v1/namespaces").status == 200 or None, "the reader's rights")
         path = tmp_path_factory.mktemp("kube") / "config"
         path.write_text(reader.kubeconfig())
         yield Deployed(plane, aws, path)
@@ -151,6 +152,7 @@ def test_a_kind_that_nobody_reviewed_is_named(deployed: Deployed) -> None:
         verdict = deployed.verdicts("E1")["E1"]
     finally:
         admin.request("DELETE", admin.path(definition))
+        wait_for(lambda: admin.read(definition) is None or None, "the kind to go, with what there was of it")
     assert isinstance(verdict, Unknown)
     assert any("Tunnel" in reason for reason in verdict.reasons)
 

@@ -184,8 +184,8 @@ def executor(api: ClusterApi, plane: ControlPlane) -> Iterator[IsolatedExecutor]
     until(lambda: left(plane) == [], "nothing is left")
 
 
-def until(condition: Callable[[], bool], named: str, *, seconds: float = 20) -> None:
-    wait_for(lambda: condition() or None, named, seconds=seconds)
+def until(condition: Callable[[], bool], named: str) -> None:
+    wait_for(lambda: condition() or None, named, seconds=60)
 
 
 def left(plane: ControlPlane) -> list[str]:
@@ -251,11 +251,22 @@ def test_an_evicted_run_is_a_lost_run(executor: IsolatedExecutor, plane: Control
 
 
 def test_a_second_start_of_the_same_run_is_refused(executor: IsolatedExecutor) -> None:
+    up, over = threading.Event(), threading.Event()
+
+    def hold(_stream: str, _piece: bytes) -> None:
+        """Whoever started it first takes no more of its output until the second is over: its pod is still there."""
+        up.set()
+        over.wait(60)
+
+    code = "import time\nprint('up', flush=True)\ntime.sleep(2)\nresult = 1"
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(executor.run_untrusted_code, "import time; time.sleep(3); result = 1", run="same")
-        time.sleep(1.5)
-        with pytest.raises(SandboxLost, match="run same was started before"):
-            executor.run_untrusted_code("result = 2", run="same")
+        first = pool.submit(executor.run_untrusted_code, code, run="same", on_output=hold)
+        try:
+            assert up.wait(120)
+            with pytest.raises(SandboxLost, match="run same was started before"):
+                executor.run_untrusted_code("result = 2", run="same")
+        finally:
+            over.set()
         assert first.result().value == 1
 
 
@@ -372,9 +383,14 @@ def test_a_drained_cluster_is_said(api: ClusterApi, plane: ControlPlane, warm: N
         for name in ready(plane):
             plane.admin.request("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 0}).or_raise()
         until(lambda: ready(plane) == [], "the node is empty")
-        with backend(api, warm=True, start_seconds=3) as executor, pytest.raises(SandboxUnavailable) as caught:
-            executor.run_untrusted_code("result = 1")
-        assert "nodes are available" in str(caught.value)
+
+        def said() -> bool:
+            """Until the controller has made the pod and the scheduler has looked at it, nobody knows better."""
+            with backend(api, warm=True, start_seconds=3) as executor, pytest.raises(SandboxUnavailable) as caught:
+                executor.run_untrusted_code("result = 1")
+            return "nodes are available" in str(caught.value)
+
+        until(said, "the scheduler's word")
     finally:
         cordon(on=False)
     until(lambda: len(ready(plane)) == 2, "the pool comes back")

@@ -90,7 +90,7 @@ def unshare(namespaces: int) -> None:
         raise OSError(ctypes.get_errno(), "unshare")
 
 
-def make_namespace() -> None:
+def make_namespace(directory: Path) -> None:
     unshare(CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS)
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     for words in (
@@ -101,9 +101,10 @@ def make_namespace() -> None:
         subprocess.run(["ip", *words], check=True)
     for address in ADDRESSES:
         subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
-    Path("/tmp/sequester-resolv").write_text("nameserver 192.0.2.1\noptions timeout:1 attempts:1\n")
-    subprocess.run(["mount", "--bind", "/tmp/sequester-resolv", "/etc/resolv.conf"], check=True)
-    Path("/tmp/sequester-resolv").unlink()
+    resolv = directory / "resolv.conf"
+    resolv.write_text("nameserver 192.0.2.1\noptions timeout:1 attempts:1\n")
+    resolv.chmod(0o644)
+    subprocess.run(["mount", "--bind", resolv, "/etc/resolv.conf"], check=True)
     socket.sethostname("the-host")
 
 
@@ -213,8 +214,8 @@ def main() -> None:
     job = json.load(sys.stdin)
     sys.path.insert(0, job["package"])
     os.environ["SEQUESTER_CANARY"] = "seen"
-    make_namespace()
     directory = Path(job["directory"])
+    make_namespace(directory)
     sink = Sink(directory)
     host_file = directory / "host-file"
     host_file.write_text("seen")

@@ -47,37 +47,42 @@ def cgroups_of(pid: int) -> list[Path]:
     return [entry for root in where.directories for entry in root.glob(f"sequester-{pid}-*")] if where else []
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def descriptors() -> set[tuple[str, str]]:
+    """Those of this process, each with what it is of. What earlier tests left may go meanwhile: more is a leak."""
+    found: set[tuple[str, str]] = set()
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        with suppress(OSError):
+            found.add((entry.name, str(entry.readlink())))
+    return found
 
 
 @pytest.fixture
-def held(marked: Path) -> int:
-    """How many descriptors this process has once it has run something."""
+def held(marked: Path) -> set[tuple[str, str]]:
+    """The descriptors that this process has once it has run something."""
     with IsolatedExecutor.local(binds=[str(marked)]) as executor:
         executor.run_untrusted_code("pass")
     return descriptors()
 
 
-def test_many_in_a_row(marked: Path, held: int) -> None:
+def test_many_in_a_row(marked: Path, held: set[tuple[str, str]]) -> None:
     mounts = Path("/proc/self/mountinfo").read_text()
     with IsolatedExecutor.local(binds=[str(marked)]) as executor:
         for number in range(RUNS):
             assert executor.run_untrusted_code("result = data", number).value == number
     assert inside(marked) == []
-    assert descriptors() == held
+    assert descriptors() <= held
     assert Path("/proc/self/mountinfo").read_text() == mounts
     assert cgroups_of(os.getpid()) == []
     assert list(marked.iterdir()) == []
 
 
-def test_many_at_once(marked: Path, held: int) -> None:
+def test_many_at_once(marked: Path, held: set[tuple[str, str]]) -> None:
     with IsolatedExecutor.local(binds=[str(marked)]) as executor, ThreadPoolExecutor(AT_ONCE) as pool:
         code = "import time\ntime.sleep(0.2)\nresult = data"
         values = pool.map(lambda number: executor.run_untrusted_code(code, number).value, range(AT_ONCE))
         assert list(values) == list(range(AT_ONCE))
     assert inside(marked) == []
-    assert descriptors() == held
+    assert descriptors() <= held
     assert cgroups_of(os.getpid()) == []
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -40,8 +41,8 @@ import os, time
 for _ in range(12):
     if not os.fork():
         kept = bytearray(os.urandom(1)) * (20 << 20)
-        time.sleep(2)
-time.sleep(2)
+        time.sleep(20)
+while not os.WIFSIGNALED(os.wait()[1]): pass
 """
 GROW_SHARED = "import mmap\nm = mmap.mmap(-1, 256 << 20)\nfor i in range(0, 256 << 20, 4096): m[i] = 1"
 
@@ -110,7 +111,7 @@ try:
             os._exit(0)
         made += 1
 except OSError as error:
-    time.sleep(0.4)
+    time.sleep(2)  # the supervisor looks ten times a second, if it can
     result = [made, error.errno]
 """
 THREAD_BOMB = """
@@ -198,7 +199,8 @@ result = "done"
     result = executor.run_untrusted_code(code)
     assert result.value == "done"
     assert sum(event.count for event in result.attempts if event.address == "192.0.2.9") == 5000
-    assert len(result.events) < 300
+    # A burst, then 16 lines a second and, once a second, one for each of the seven.
+    assert len(result.events) < 64 + (16 + 8) * (result.usage.wall_seconds + 2)
 
 
 def test_storm_of_distinct_attempts_is_bounded(executor: IsolatedExecutor) -> None:
@@ -210,7 +212,7 @@ for n in range(3000):
 """
     result = executor.run_untrusted_code(code)
     assert sum(event.count for event in result.attempts) == 3000
-    assert len(result.events) < 1000
+    assert len(result.events) < 64 + (16 + 257) * (result.usage.wall_seconds + 2)
 
 
 FRAME = "b'v' + (4).to_bytes(4, 'big') + b'1337'"
@@ -359,7 +361,7 @@ for _ in range({threads} - 1): threading.Thread(target=storm, daemon=True).start
 storm()
 """
     with pytest.raises(TimedOut) as caught:
-        executor.run_untrusted_code(code, timeout=0.7)
+        executor.run_untrusted_code(code, timeout=2)
     assert sum(event.count for event in caught.value.result.attempts) > 100
 
 
@@ -441,11 +443,14 @@ subprocess.run(["./evil\x1b]0;pwned\x07", "-c", "import socket; socket.socket(1,
     assert "\x07" not in screen.getvalue()
 
 
+SLEEP = ["sleep", f"30.{os.getpid()}"]  # nobody else's on this machine
+
+
 @pytest.mark.parametrize(
     "code",
     [
         "if not os.fork():\n  os.setsid()\n  if not os.fork():\n    time.sleep(30)\n  os._exit(0)",
-        "subprocess.Popen(['sleep', '30'], start_new_session=True)",
+        f"subprocess.Popen({SLEEP!r}, start_new_session=True)",
         "signal.signal(15, signal.SIG_IGN)\nif not os.fork(): time.sleep(30)",
     ],
     ids=["double fork", "new session", "ignores signals"],
@@ -454,7 +459,7 @@ def test_nothing_outlives_the_run(executor: IsolatedExecutor, code: str) -> None
     result = executor.run_untrusted_code(f"import os, time, subprocess, signal\n{code}\nresult = 'left'", timeout=15)
     assert result.value == "left"
     assert result.usage.wall_seconds < 15
-    assert not subprocess.run(["pgrep", "-fx", "sleep 30"], capture_output=True, check=False).stdout
+    assert not subprocess.run(["pgrep", "-fx", " ".join(SLEEP)], capture_output=True, check=False).stdout
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import socket
 import ssl
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -92,14 +93,17 @@ def test_a_name_is_resolved_once_and_the_answer_is_what_is_dialled(lane: Lane) -
 
 def test_a_resolver_that_does_not_answer_is_left_behind(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lambda_proxy.connect.RESOLVE_SECONDS", 0.1)
+    over = threading.Event()
 
     def slow(host: str, port: int) -> list[str]:
         del host, port
-        time.sleep(0.5)
+        over.wait(60)
         return [LOOPBACK]
 
     lane._door = replace(lane.door, internet=replace(lane.internet(), resolve=slow))
-    assert lane.fetch()["denied"]["rule"] == "resolve.failed"
+    answer = lane.fetch()
+    over.set()
+    assert answer["denied"]["rule"] == "resolve.failed"
     assert lane.upstream.connections == 0
 
 
@@ -122,13 +126,16 @@ def test_a_slow_drip_ends_at_the_deadline(lane: Lane, head: bytes) -> None:
 
 def test_a_server_that_never_answers_ends_at_the_deadline(lane: Lane) -> None:
     lane.seconds = 2.0
+    over = threading.Event()
 
     def silent(_: bytes) -> Iterator[bytes]:
-        time.sleep(4)
+        over.wait(60)
         yield b""
 
     lane.upstream.reply = silent
-    assert lane.fetch()["denied"]["rule"] == "response.timeout"
+    answer = lane.fetch()
+    over.set()
+    assert answer["denied"]["rule"] == "response.timeout"
 
 
 def test_a_body_is_cut_at_the_caller_s_limit_and_says_so(lane: Lane) -> None:

@@ -2,10 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,29 +33,18 @@ TENANT = "runtime"
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Clients]:
     """moto in a process of its own: in this one it would share its state with the other lanes'."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    command = [sys.executable, "-m", "sequester.cloud.server"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
         try:
-            await_port(port)
-            config = Config(s3={"addressing_style": "path"}, proxies={})
-            clients = Clients(session(), config, f"http://127.0.0.1:{port}")
+            url = server.stdout.readline().strip()  # it takes a port and says which: none is looked for and let go
+            clients = Clients(session(), Config(s3={"addressing_style": "path"}, proxies={}), url)
             make_stores(clients)
             yield clients
         finally:
             server.terminate()
-
-
-def await_port(port: int) -> None:
-    for _ in range(600):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError(f"nothing listens on {port}")
 
 
 @pytest.fixture(scope="module")
@@ -214,12 +201,13 @@ def test_requests_and_answers_are_as_the_schema_says(runtime: LambdaRuntime) -> 
     assert not RESPONSE.is_valid({"denied": {"rule": "no.such", "reason": ""}, "audit": None})
 
 
-def test_an_unforeseen_failure_is_a_denial(runtime: LambdaRuntime, shared_upstream: Upstream) -> None:
-    """Last in this file: the instance is broken afterwards."""
+def test_an_unforeseen_failure_is_a_denial(environ: dict[str, str], shared_upstream: Upstream) -> None:
+    """In an instance of its own, which is broken afterwards."""
     shared_upstream.reset()
     request = json.dumps({"url": f"https://{HOST}/v1/items", "break": True}).encode()
-    assert json.loads(runtime.invoke(request, SYNCHRONOUS)) == {
-        "denied": {"rule": "door.failed", "reason": "the door failed; nothing more is known"},
-        "audit": None,
-    }
+    with LambdaRuntime("door_root.handler", environ) as breaking:
+        assert json.loads(breaking.invoke(request, SYNCHRONOUS)) == {
+            "denied": {"rule": "door.failed", "reason": "the door failed; nothing more is known"},
+            "audit": None,
+        }
     assert shared_upstream.connections == 0

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 import infra.admission
 import infra.labels
-from sequester.sandbox import pods
+from sequester.sandbox import cgroup, pods, staging
 from sequester.sandbox.errors import InvalidRequest
 from sequester.sandbox.guest import events, frames
 from sequester.sandbox.guest.request import BadRequestError, Request
@@ -243,3 +245,35 @@ def test_input_of_more_than_a_frame_is_refused_by_name(
     monkeypatch.setattr("sequester.sandbox.task.MAX_PATH_BYTES", frames.MAX_FRAME_BYTES - 300)
     with pytest.raises(InvalidRequest, match="bytes: give at most 296, or stdin="):
         task.request({}, [], {})
+
+
+def test_who_sweeps_leaves_what_another_tries_just_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = cgroup.Parents(1, tmp_path / "memory", tmp_path / "pids")
+    make, kept = Path.mkdir, list[bool]()
+    for directory in where.directories:
+        make(directory)
+
+    def swept(path: Path) -> None:
+        make(path)
+        cgroup.sweep(where)
+        kept.append(path.is_dir())
+
+    monkeypatch.setattr(Path, "mkdir", swept)
+    cgroup._works(where)
+    assert kept == [True, True]
+    assert [left for directory in where.directories for left in directory.iterdir()] == []
+
+
+def test_a_file_that_another_process_renames_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python writes what it compiles under another name first."""
+
+    def listed(directory: Path, _: str) -> Iterator[Path]:
+        yield directory / "frames.cpython-311.pyc.139942"
+        yield directory / "frames.py"
+
+    (tmp_path / "frames.py").touch(mode=0o600)
+    monkeypatch.setattr(Path, "rglob", listed)
+    staging._open_to_all(tmp_path)
+    assert (tmp_path / "frames.py").stat().st_mode & 0o777 == 0o644
