@@ -11,6 +11,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 _WORDS = re.compile(
@@ -48,8 +49,9 @@ def _at(record: Any, path: str) -> Any:
     return record
 
 
-def _holds(text: str, look: Look) -> bool:
-    words: deque[str] = deque()
+@lru_cache(maxsize=1024)
+def _words(text: str) -> tuple[str, ...]:
+    words: list[str] = []
     at = 0
     while text[at:].strip():
         found = _WORDS.match(text, at)
@@ -57,6 +59,11 @@ def _holds(text: str, look: Look) -> bool:
             raise ValueError(text)
         words.append(found[1])
         at = found.end()
+    return tuple(words)
+
+
+def _holds(text: str, look: Look) -> bool:
+    words = deque(_words(text))
     held = _either(words, look)
     if words:
         raise ValueError(words[0])

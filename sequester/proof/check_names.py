@@ -24,7 +24,25 @@ def reasons(model: Facts, selector: Facts) -> Iterator[Reason]:
         blocks = list(_blocks(corefile))
         yield Reason(name, (f"{len(blocks)} server blocks of reviewed plugins",))
         for zones, forwards in blocks:
-            yield from (Reason(f"{name} {' '.join(zones)}", ("goes to the VPC's resolver",)) for _ in forwards)
+            for targets in forwards:
+                by = "the cluster's CoreDNS" if _is_inner(model, name, targets) else "the VPC's resolver"
+                yield Reason(f"{name} {' '.join(zones)}", (f"goes to {by}",))
+    for name in _services(model):
+        yield Reason(f"Service kube-system/{name}", ("leads to CoreDNS's pods",))
+
+
+def _services(model: Facts) -> dict[str, Any]:
+    """The services at which pods ask for names."""
+    those = (one for one in model["manifests"] if one.get("kind") == "Service")
+    named = {one["metadata"]["name"]: one["spec"] for one in those if one["metadata"].get("namespace") == "kube-system"}
+    return {name: spec for name, spec in named.items() if name.startswith("kube-dns")}
+
+
+def _is_inner(model: Facts, name: str, targets: list[str]) -> bool:
+    """Whether a node's cache asks nobody but the cluster's own server."""
+    inner = {"__PILLAR__CLUSTER__DNS__", "__PILLAR__DNS__SERVER__"}
+    inner |= {str(spec.get("clusterIP")) for spec in _services(model).values()}
+    return name.startswith("ConfigMap node-local-dns") and bool(targets) and inner >= {*targets}
 
 
 def _answering(model: Facts) -> Iterator[tuple[str, Any]]:
@@ -55,7 +73,7 @@ def _corefiles(model: Facts) -> Iterator[tuple[str, str]]:
         corefile = ((properties.get("addons") or {}).get("coredns") or {}).get("corefile")
         yield f"{cluster} coredns", str(corefile or ". {\nforward . /etc/resolv.conf\n}")
     for one in model["manifests"]:
-        if one.get("kind") == "ConfigMap" and str(one["metadata"]["name"]).startswith("coredns"):
+        if one.get("kind") == "ConfigMap" and str(one["metadata"]["name"]).startswith(("coredns", "node-local-dns")):
             for key, text in (one.get("data") or {}).items():
                 yield f"ConfigMap {one['metadata']['name']} {key}", str(text)
 
@@ -95,6 +113,15 @@ def refusals(model: Facts, _selector: Facts) -> Iterator[Refusal]:
         for name in (*_NAMES, *sorted(others - {"x."})):
             if _answer(one["firewall"], name) != "BLOCK":
                 yield f"{key}: {name} is not blocked"
+    for name, spec in _services(model).items():
+        if spec.get("selector") != {"k8s-app": "kube-dns"} or spec.get("type") == "ExternalName":
+            yield f"Service {name} does not lead to CoreDNS's pods"
+    for one in model["manifests"]:
+        name, kind = str((one.get("metadata") or {}).get("name")), one.get("kind")
+        if kind == "DaemonSet" and name.startswith("node-local-dns"):
+            yield f"{name} answers for CoreDNS on each node"
+        if kind == "ConfigMap" and name == "kube-dns" and {"stubDomains", "upstreamNameservers"} & {*one["data"]}:
+            yield f"ConfigMap {name} hands names to others"
     for name, pod in _answering(model):
         for one in pod["containers"]:
             if [*(one.get("command") or ()), *(one.get("args") or ())] != ["-conf", "/etc/coredns/Corefile"]:
@@ -102,6 +129,8 @@ def refusals(model: Facts, _selector: Facts) -> Iterator[Refusal]:
     for name, corefile in _corefiles(model):
         for zones, forwards in _blocks(corefile):
             for targets in forwards:
+                if _is_inner(model, name, targets):
+                    continue
                 if not {*targets} <= {*second, *_RESOLVERS} or not all(_is_aws(z.split(":")[0]) for z in zones):
                     yield f"{name}: CoreDNS sends {' '.join(zones)} to {' '.join(targets)}"
 

@@ -50,15 +50,49 @@ def coredns(model: Model) -> Iterator[Finding]:
                        "the default Corefile", "state a corefile that forwards named zones only")  # fmt: skip
             continue
         yield from judge(f"{name} coredns", corefile, resolvers)
+    cluster_dns = frozenset({*_CLUSTER_DNS, *(str(spec.get("clusterIP")) for _, spec in _services(model))})
     for manifest in model.manifests:
         meta = mapping(manifest.get("metadata"), "metadata")
-        if manifest.get("kind") == "ConfigMap" and str(meta.get("name")).startswith("coredns"):
-            for key, text in mapping(manifest.get("data"), "data").items():
-                yield from judge(f"ConfigMap {meta.get('name')} {key}", str(text), resolvers)
+        if manifest.get("kind") != "ConfigMap":
+            continue
+        name, told = str(meta.get("name")), mapping(manifest.get("data"), "data")
+        if name.startswith(("coredns", _NODE_LOCAL)):
+            inner = cluster_dns if name.startswith(_NODE_LOCAL) else frozenset[str]()
+            for key, text in told.items():
+                yield from judge(f"ConfigMap {name} {key}", str(text), resolvers, inner)
+        elif (name, meta.get("namespace")) == ("kube-dns", "kube-system"):
+            for key in sorted(_STUBS & told.keys()):
+                yield _way(f"{key} of kube-dns hand names to others", f"ConfigMap {name}", key, f"remove {key}")
     yield from _served(model)
+    yield from _selected(model)
 
 
 _COREFILE = "/etc/coredns"
+# The cache on each node, what stands in its Corefile for CoreDNS's own service, and its older way to name others.
+# https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/
+_NODE_LOCAL = "node-local-dns"
+_CLUSTER_DNS = ("__PILLAR__CLUSTER__DNS__", "__PILLAR__DNS__SERVER__")
+_STUBS = frozenset({"stubDomains", "upstreamNameservers"})
+_SELECTS = {"k8s-app": "kube-dns"}
+
+
+def _services(model: Model) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """The services by which pods, or their node's cache, ask for names: each name with its specification."""
+    for one in model.manifests:
+        meta = mapping(one.get("metadata"), "metadata")
+        name = str(meta.get("name"))
+        if one.get("kind") == "Service" and meta.get("namespace") == "kube-system" and name.startswith("kube-dns"):
+            yield name, mapping(one.get("spec"), name)
+
+
+def _selected(model: Model) -> Iterator[Finding]:
+    """They lead to CoreDNS's pods: without a selector, or by another, it is somebody else who answers."""
+    for name, spec in _services(model):
+        said = ", ".join(f"{key}: {value}" for key, value in mapping(spec.get("selector"), name).items())
+        if mapping(spec.get("selector"), name) == _SELECTS and spec.get("type") != "ExternalName":
+            yield Obligation(f"Service kube-system/{name}", "leads to CoreDNS's pods")
+        else:
+            yield f"Service kube-system/{name} selects {said or 'nothing'}: what answers there is not in the facts"
 
 
 def _served(model: Model) -> Iterator[Finding]:
@@ -70,7 +104,11 @@ def _served(model: Model) -> Iterator[Finding]:
         template = mapping(spec.get("template"), "template") or {"metadata": meta, "spec": spec}
         labels = mapping(mapping(template.get("metadata"), "metadata").get("labels"), "labels")
         pod = mapping(template.get("spec"), "spec")
-        told = labels.get("k8s-app") == "kube-dns" or str(meta.get("name")).startswith("coredns")
+        called = str(meta.get("name"))
+        if called.startswith(_NODE_LOCAL) and pod.get("containers"):
+            yield f"{one.get('kind')} kube-system/{called} answers in CoreDNS's place: what it does is not modelled"
+            continue
+        told = labels.get("k8s-app") == "kube-dns" or called.startswith("coredns")
         if not told or not pod.get("containers"):
             continue
         name = f"{one.get('kind')} kube-system/{meta.get('name')}"
@@ -107,8 +145,10 @@ def vpc_resolvers(model: Model) -> frozenset[str]:
     return frozenset({"169.254.169.253", "fd00:ec2::253", *(show_address(p.axis, p.low + 2) for p in first)})
 
 
-def judge(name: str, corefile: str, resolvers: frozenset[str]) -> Iterator[Finding]:
-    """Findings about one Corefile; a line that is not understood is a doubt."""
+def judge(
+    name: str, corefile: str, resolvers: frozenset[str], cluster_dns: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
+    """Findings about one Corefile; a line that is not understood is a doubt. `cluster_dns`: CoreDNS, judged itself."""
     found = list(blocks(corefile))
     for one in found:
         if isinstance(one, str):
@@ -116,7 +156,7 @@ def judge(name: str, corefile: str, resolvers: frozenset[str]) -> Iterator[Findi
             continue
         for plugin, line in one.plugins:
             if plugin in _FORWARDS:
-                yield _forward(name, one.zones, line, resolvers)
+                yield _forward(name, one.zones, line, resolvers, cluster_dns)
             elif plugin in _LEAVES:
                 yield _way(f"CoreDNS hands {one.zones[0]} to others by {plugin}", name, line, f"remove {plugin}")
             elif plugin not in ANSWERS_HERE:
@@ -125,9 +165,13 @@ def judge(name: str, corefile: str, resolvers: frozenset[str]) -> Iterator[Findi
         yield Obligation(name, f"{len(found)} server blocks of reviewed plugins")
 
 
-def _forward(name: str, zones: tuple[str, ...], line: str, resolvers: frozenset[str]) -> Finding:
-    """`forward FROM TO...`: only AWS's names, and only to the VPC's resolver."""
+def _forward(
+    name: str, zones: tuple[str, ...], line: str, resolvers: frozenset[str], cluster_dns: frozenset[str]
+) -> Finding:
+    """`forward FROM TO...`: only AWS's names, and only to the VPC's resolver; to the cluster's own server, any."""
     targets = line.split()[2:]
+    if targets and cluster_dns.issuperset(targets):
+        return Obligation(f"{name} {' '.join(zones)}", "goes to the cluster's CoreDNS")
     foreign = [z for z in zones if not is_aws(z.split(":")[0])]
     strange = [to for to in targets if to not in resolvers]
     if foreign or strange or not targets:

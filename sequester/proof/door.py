@@ -32,7 +32,7 @@ _CHANGES = (
 )
 _ASSUMED = (
     "the door's code keeps to its allowlist and writes the record before it sends: tested, not proved",
-    "an alias whose version is not in the facts (a first preview, a live account) runs what its function describes",
+    "an alias whose version is not in the facts (a first preview) runs what its function describes",
 )
 
 

@@ -303,6 +303,21 @@ def test_what_someone_changed_in_the_account_is_found(
     assert isinstance(account.verdict(claim), Proved), "the change was not taken back"
 
 
+def test_an_alias_that_stays_at_another_version_is_seen(account: Account) -> None:
+    """Tenants call the alias: what the function describes now is not what runs for them."""
+    awslambda = account.client("lambda")
+    name = "sequester-door-research"
+    handler = awslambda.get_function_configuration(FunctionName=name)["Handler"]
+    awslambda.update_function_configuration(FunctionName=name, Handler="another.handler")
+    try:
+        verdict = account.verdict("E7")
+        assert isinstance(verdict, Unknown), verdict
+        assert any(f"{name}: the alias {name}:" in one and "another version" in one for one in verdict.reasons)
+    finally:
+        awslambda.update_function_configuration(FunctionName=name, Handler=handler)
+    assert isinstance(account.verdict("E7"), Proved), "the change was not taken back"
+
+
 def test_a_boundary_of_a_live_role_takes_away_what_its_policies_grant(account: Account) -> None:
     """And nothing of it is left without the boundary."""
     iam, role = account.client("iam"), "sequester-sandbox-node"

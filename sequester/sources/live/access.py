@@ -74,9 +74,10 @@ def _function(reader: Reader, selector: Selector, raw: Raw) -> Iterator[Resource
     }
     limit = reader.one("lambda.get_function_concurrency", FunctionName=name).get("ReservedConcurrentExecutions")
     properties["reservedConcurrentExecutions"] = limit
-    yield from _callers(reader, name, arn)
-    if selector.is_door(name):
-        properties |= _what_runs(reader, raw)
+    door = selector.is_door(name)
+    yield from _callers(reader, name, arn, raw if door else None)
+    if door:
+        properties |= {**_what_runs(reader, raw), "version": _AS_DESCRIBED}
         yield from _signing(reader, properties)
         variables = part(part(raw, "Environment"), "Variables")
         if variables.get("DOOR_CONFIG_BUCKET") and variables.get("DOOR_CONFIG_KEY"):
@@ -106,14 +107,28 @@ def _signing(reader: Reader, function: Mapping[str, object]) -> Iterator[Resourc
         yield Resource("aws:lambda/codeSigningConfig:CodeSigningConfig", arn, arn, {"arn": arn, "policies": policies})
 
 
-def _callers(reader: Reader, name: str, arn: str) -> Iterator[Resource]:
+# The number of no version: that of an alias which runs what its function describes.
+_AS_DESCRIBED = "0"
+_RUNS = ("CodeSha256", "Environment", "FileSystemConfigs", "Handler", "Layers", "Role", "Runtime", "VpcConfig")
+
+
+def _version(reader: Reader, name: str, alias: Raw, door: Raw) -> str:
+    """What an alias runs is another version's, as far as that differs from what the function describes."""
+    told = reader.one("lambda.get_function_configuration", FunctionName=name, Qualifier=alias["Name"])
+    same = all((told.get(key) or None) == (door.get(key) or None) for key in _RUNS)
+    return _AS_DESCRIBED if same else str(alias.get("FunctionVersion") or "")
+
+
+def _callers(reader: Reader, name: str, arn: str, door: Raw | None) -> Iterator[Resource]:
     for raw in reader.each("lambda.list_function_url_configs", FunctionName=name):
         url = {"functionName": name, "authorizationType": raw.get("AuthType")}
         yield Resource("aws:lambda/functionUrl:FunctionUrl", f"the URL of {name}", f"{name} URL", url)
     qualified = [(name, arn)]
     for raw in reader.each("lambda.list_aliases", FunctionName=name):
         routing = part(part(raw, "RoutingConfig"), "AdditionalVersionWeights")
-        alias = {"functionName": arn, "name": raw["Name"], "routingConfig": {"weights": routing} if routing else {}}
+        alias: dict[str, object] = {"functionName": arn, "name": raw["Name"]}
+        alias["routingConfig"] = {"weights": routing} if routing else {}
+        alias["functionVersion"] = _version(reader, name, raw, door) if door else ""
         yield Resource("aws:lambda/alias:Alias", f"{name}:{raw['Name']}", f"{name}:{raw['Name']}", alias)
         qualified.append((f"{name}:{raw['Name']}", f"{arn}:{raw['Name']}"))
     for what, whose in qualified:

@@ -90,6 +90,7 @@ CALLS: Mapping[str, Call] = {
     "kms.list_keys": Call("Keys", _KEPT | _EYES),
     "lambda.get_code_signing_config": Call("CodeSigningConfig", frozenset({"E7"})),
     "lambda.get_function_code_signing_config": Call("", frozenset({"E7"}), absent=_NONE),
+    "lambda.get_function_configuration": Call("", frozenset({"E7"})),
     "lambda.get_function_concurrency": Call("", _RUNS),
     "lambda.get_policy": Call("", _RUNS, absent=_NONE),
     "lambda.get_resource_policy": Call("", _RUNS, absent=_NONE),

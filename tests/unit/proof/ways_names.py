@@ -36,6 +36,29 @@ def dns(name: str = "coredns", **container: Any) -> Change:
     )
 
 
+def asked(selector: dict[str, str] | None, name: str = "kube-dns", **spec: Any) -> Change:
+    """The service at which pods ask for names."""
+    meta = {"name": name, "namespace": "kube-system"}
+    return lambda w: w.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": meta,
+            "spec": {"selector": selector, "clusterIP": "172.20.0.10", **spec},
+        }
+    )
+
+
+def told(name: str, **data: str) -> Change:
+    meta = {"name": name, "namespace": "kube-system"}
+    return lambda w: w.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+
+
+def cached(target: str) -> str:
+    """A node's cache, by NodeLocal DNSCache's own Corefile."""
+    return f"cluster.local:53 {{\n    errors\n    cache 30\n    forward . __PILLAR__CLUSTER__DNS__ {{\n        force_tcp\n    }}\n}}\n.:53 {{\n    cache 30\n    forward . {target}\n}}\n"
+
+
 NAMES: dict[str, Change] = {
     "fail open": firewall(firewallFailOpen="ENABLED"),
     "every name allowed": allowing("*."),
@@ -98,6 +121,9 @@ FURTHER: Rows = {
     "CoreDNS no zone block": ("E2", "blueprint", corefile(lambda c: c+". {\n  forward . 10.42.0.2 {\n force_tcp\n }\n}\n")),
     "CoreDNS wide com": ("E2", "blueprint", corefile(lambda c: c+"com:53 {\n    forward . 10.42.0.2\n}\n")),
     "CoreDNS configmap": ("E2", "blueprint", lambda w: w.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "coredns", "namespace": "kube-system"}, "data": {"Corefile": ".:53 {\n forward . 198.51.100.53\n}\n"}})),
+    "a node's cache asks outside": ("E2", "blueprint", told("node-local-dns", Corefile=cached("198.51.100.53"))),
+    "a node's cache asks its node's resolver": ("E2", "blueprint", told("node-local-dns", Corefile=cached("__PILLAR__UPSTREAM__SERVERS__"))),
+    "kube-dns hands a zone to others": ("E2", "blueprint", told("kube-dns", stubDomains='{"example.com": ["198.51.100.53"]}')),
     "allow list: lambda url": ("E2", "blueprint", allowing("*.lambda-url.us-east-1.on.aws")),
     "allow list upper-case": ("E2", "blueprint", allowing("COLLECTOR.example.com")),
 }  # fmt: skip
@@ -107,6 +133,10 @@ UNDECIDED: Rows = {
     "CoreDNS without arguments": ("E2", "blueprint", dns(args=[])),
     "CoreDNS with another mount": ("E2", "blueprint", dns(volumeMounts=[{"name": "elsewhere", "mountPath": "/etc/coredns"}])),
     "somebody else in CoreDNS's place": ("E2", "blueprint", dns("resolver", args=["--upstream=198.51.100.53"])),
+    "names are asked of others' pods": ("E2", "blueprint", asked({"app": "resolver"})),
+    "names are asked of nobody known": ("E2", "blueprint", asked(None)),
+    "names are asked by another name": ("E2", "blueprint", asked({"k8s-app": "kube-dns"}, type="ExternalName", externalName="dns.example.com")),
+    "a node's cache": ("E2", "blueprint", lambda w: w.apply({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "node-local-dns", "namespace": "kube-system"}, "spec": {"template": {"spec": {"containers": [{"name": "node-cache"}]}}}})),
     "private zone": ("E2", "blueprint", lambda w: w.with_("route53/zone:Zone", "z", name="example.com", vpcs=[{"vpcId": w.vpc.id}])),
     "zone association": ("E2", "blueprint", lambda w: w.with_("route53/zoneAssociation:ZoneAssociation", "z", zoneId="z", vpcId=w.vpc.id)),
     "profile association": ("E2", "blueprint", lambda w: w.with_("route53/profilesAssociation:ProfilesAssociation", "f", resourceId=w.vpc.id)),
@@ -120,6 +150,9 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "names are asked of CoreDNS": ("E2", "blueprint", asked({"k8s-app": "kube-dns"})),
+    "a node's cache asks CoreDNS": ("E2", "blueprint", told("node-local-dns", Corefile=cached("__PILLAR__CLUSTER__DNS__"))),
+    "a node's cache asks CoreDNS by its address": ("E2", "blueprint", lambda w: told("node-local-dns", Corefile=cached("172.20.0.10"))(asked({"k8s-app": "kube-dns"})(w))),
     "CoreDNS as the add-on runs it": ("E2", "blueprint", dns()),
     "redirection trusted": ("E2", "blueprint", lambda w: w.set("ResolverFirewallRule", "sequester-allow", firewallDomainRedirectionAction="TRUST_REDIRECTION_DOMAIN")),
     "block override cname": ("E2", "blueprint", lambda w: w.set("ResolverFirewallRule", "sequester-block", blockResponse="OVERRIDE", blockOverrideDomain="x.collector.example", blockOverrideDnsType="CNAME", blockOverrideTtl=0)),
