@@ -105,6 +105,10 @@ class KnownValues:
         return bool(self.values) and self._strewn_probe.occurs_in(letters) and self._strewn_in(letters)
 
     @cached_property
+    def longest_bytes(self) -> int:
+        return max((len(value.plain) for value in self.values), default=0)
+
+    @cached_property
     def _probes(self) -> Mapping[View, Pattern]:
         starts = {
             view: sorted({re.escape(one[:_PROBE_BYTES]) for value in self.values for one in value.written[view]})

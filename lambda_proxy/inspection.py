@@ -19,6 +19,7 @@ from .denial import DeniedError
 from .parse import Request
 from .patterns import Pattern, PatternSet
 from .pieces import pieces
+from .rewriting import REACH_BYTES
 from .secret_rules import SECRET_RULES
 from .signs import Sign
 from .writings import View
@@ -67,12 +68,13 @@ class Known:
 
 def inspect(request: Request, headers: dict[str, str], known: Known, window: Window) -> int:
     """How many bytes of the request could not be read. Raises DeniedError(inspect.*) for what must not leave."""
-    unreadable = 0
+    unreadable: list[int] = []
     places: dict[str, set[int]] = {canary.name: set() for canary in known.canaries.values}
+    reach = max(REACH_BYTES, 2 * known.either.longest_bytes)
     for surface in surfaces(request, headers):
-        for nth, reading in enumerate(readings(surface)):
+        for nth, reading in enumerate(readings(surface, reach)):
             if nth == 0:
-                unreadable += _unreadable(surface, reading.signs)
+                unreadable.append(_unreadable(surface, reading.signs))
             if Sign.SECRET in reading.signs and _secrets().matches(reading[View.RAW]):
                 raise DeniedError("inspect.secret")
             if known.either.any_in(reading):
@@ -86,7 +88,8 @@ def inspect(request: Request, headers: dict[str, str], known: Known, window: Win
             left = places[canary.name] | window.add(canary.name, places[canary.name])
             if len(left) >= COVERED * len(canary.bare):
                 raise DeniedError("inspect.canary")
-    return unreadable
+    head, *bodies = unreadable
+    return head + max(bodies, default=0)  # the same bytes, as they stand and laid end to end
 
 
 def surfaces(request: Request, headers: dict[str, str]) -> Iterator[bytes]:

@@ -10,10 +10,12 @@ from typing import Final, cast
 from urllib.parse import unquote_to_bytes
 
 from .patterns import Pattern
+from .rewriting import ends
 
 _BEFORE_JSON: Final = b" \t\r\n\xef\xbb\xbf"
-_TOKENS: Final = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|(-?[0-9][0-9.eE+-]*)', re.DOTALL)
-"""A string (a name, if a colon follows) or a number; each byte is looked at once."""
+_TOKENS: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"(\s*+:)?|\\?\Z)|(-?[0-9][0-9.eE+-]*+)', re.DOTALL)
+"""A string (a name, if a colon follows) or a number. Each byte is looked at once: a string that has no end goes on to
+the end of the text, else that would be looked for from each quote in it."""
 _DELIMITERS: Final = (b",", b";", b"\t", b"|")
 _SAMPLE_LINES: Final = 8
 _NESTED: Final = Pattern(rb'"[{\[]|\\n')
@@ -34,6 +36,8 @@ _OUTSIDE_STRINGS: Final = _NUMBER + b":" + _CUT
 _SAMPLE_BYTES: Final = 256
 _LONGEST_VALUE_BYTES: Final = 64 * 1024
 """Nothing that is looked for is longer."""
+_END_BYTES: Final = 16 * 1024
+"""So much of a long value is laid beside the next one: it is read whole where it stands."""
 _MAX_NESTED_JSON: Final = 4
 _MAX_NESTED_PARTS: Final = 4
 _SHORT_BYTES: Final = 8
@@ -68,7 +72,7 @@ def _parts(body: bytes, boundary: bytes, depth: int) -> Iterator[bytes]:
         return
     parts = [_HEAD_END.split(part, maxsplit=1) for part in body.split(b"--" + boundary)[1:]]
     whole = [(part[0], part[1].removesuffix(b"\n").removesuffix(b"\r")) for part in parts if len(part) > 1]
-    yield b"".join(content for _, content in whole)
+    yield b"".join(_ends(content for _, content in whole))
     for names in _PART_NAMES:
         yield b"".join(name for head, _ in whole for name in names.findall(head))
     for head, content in whole if depth else ():
@@ -88,6 +92,10 @@ def _of_json(text: bytes, depth: int) -> bytes:
     return b"\n".join((values, names, *inner))
 
 
+def _ends(values: Iterable[bytes]) -> list[bytes]:
+    return [value if len(value) <= 4 * _END_BYTES else ends(value, _END_BYTES) for value in values]
+
+
 def _short(strings: Iterable[bytes]) -> bytes:
     """The short ones without the numbers between: of records that say in which order they belong."""
     return b"".join([string for string in strings if len(string) < _SHORT_BYTES])
@@ -99,7 +107,7 @@ _Laid = tuple[bytes, bytes, Sequence[bytes]]
 
 def _of_tokens(text: bytes) -> _Laid:
     tokens = _TOKENS.findall(text)
-    values = b"".join([string or number for string, colon, number in tokens if not colon])
+    values = b"".join(_ends(string or number for string, colon, number in tokens if not colon))
     values += b"\n" + _short(string for string, colon, _ in tokens if not colon)
     names = b"".join([string for string, colon, _ in tokens if colon])
     return values, names, [string for string, _, _ in tokens]
@@ -131,7 +139,7 @@ def _of_plain_json(text: bytes) -> _Laid | None:
     short = _short(said if marked is text else map(_unmarked, said))
     numbers = outside.translate(None, _NAME + b":").split(_CUT)
     laid = [b""] * (2 * len(said) + 1)
-    laid[::2], laid[1::2] = numbers, said
+    laid[::2], laid[1::2] = numbers, _ends(said)
     values = b"".join(laid) + b"\n" + short
     return _unmarked(values), _unmarked(_once(names)), strings
 

@@ -31,7 +31,7 @@ SIGNS: Final[tuple[dict[Sign, bytes], ...]] = (
         Sign.SECRET: SECRET_SIGN,
         Sign.PERCENT: rb"%[0-9A-Fa-f]{2}",
         Sign.ESCAPE: rb"\\[ux0-7nrtbf/\"'\\]",
-        Sign.ENTITY: rb"&#?[0-9A-Za-z]{2,8};",
+        Sign.ENTITY: rb"&(?:#[xX]?[0-9A-Fa-f]{2}|[0-9A-Za-z]{2,31};)",
         Sign.MARKUP: rb"<[A-Za-z!?/]|\]\]>",
         Sign.COMPRESSED: COMPRESSED.pattern,
     },

@@ -14,6 +14,9 @@ from typing import Final
 MIN_WRITING_BYTES: Final = 16
 """A shorter writing would be found in innocent requests."""
 
+_LONGEST_NUMBER_BYTES: Final = 1024
+"""Python writes no longer one in decimal."""
+
 _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64: Final = bytes(set(range(256)) - set(_BASE64 + b"-_"))
 _BASE64URL: Final = bytes.maketrans(b"-_", b"+/")
@@ -107,10 +110,11 @@ def _of(text: str) -> Iterator[tuple[View, bytes]]:
     yield View.BARE, data[::2] + data[1::2]
     for shifted in _substituted(data):
         yield View.BARE, shifted
-    for number in _numbers(data):
-        yield View.BARE, number
-    yield View.DIGITS, str(int.from_bytes(data, "big")).encode()
-    yield View.DIGITS, oct(int.from_bytes(data, "big"))[2:].encode()
+    if len(data) <= _LONGEST_NUMBER_BYTES:
+        for number in _numbers(data):
+            yield View.BARE, number
+        yield View.DIGITS, str(int.from_bytes(data, "big")).encode()
+        yield View.DIGITS, oct(int.from_bytes(data, "big"))[2:].encode()
     for pattern in ("{:d}", "{:03d}", "{:010d}", "{:o}", "{:03o}", "{:08b}", "{:07b}"):
         yield View.DIGITS, "".join(map(pattern.format, data)).encode()
     for pattern in ("{:02x}", "{:03x}", "{:04x}", "{:06x}", "{:08x}", "c0{:02x}"):

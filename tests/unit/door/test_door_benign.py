@@ -6,6 +6,7 @@ import json
 import pytest
 from door_benign import BENIGN, Benign
 from door_lane import HOST, Lane, configuration, put_secret, rule
+from door_long import LONG, MEGABYTE
 
 from lambda_proxy.handler import Clients
 from lambda_proxy.parse import METHODS
@@ -24,7 +25,19 @@ def secrets(clients: Clients) -> tuple[str, str]:
 
 @pytest.mark.parametrize("benign", BENIGN, ids=lambda benign: benign.name)
 def test_an_ordinary_request_passes(lane: Lane, benign: Benign, secrets: tuple[str, str]) -> None:
-    types = ["application/json", "text/plain", "text/csv", "text/markdown", "application/xml", "image/png"]
+    _passes(lane, benign, secrets)
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_megabyte_of_it_passes(lane: Lane, name: str, secrets: tuple[str, str]) -> None:
+    kind, write = LONG[name]
+    body = write().encode()[:MEGABYTE]
+    assert len(body) > MEGABYTE * 0.9
+    _passes(lane, Benign(name, "POST", "/notes", {"content-type": kind}, body), secrets)
+
+
+def _passes(lane: Lane, benign: Benign, secrets: tuple[str, str]) -> None:
+    types = ["application/json", "text/plain", "text/csv", "text/markdown", "application/xml", "text/html", "image/png"]
     types += ["application/x-www-form-urlencoded", "multipart/form-data"]
     wide = rule(methods=sorted(METHODS), paths=["/*"], query=["*"], content_types=types)
     credential = {"secret": secrets[1], "header": "Authorization", "prefix": "Bearer "}
