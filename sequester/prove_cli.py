@@ -15,7 +15,7 @@ from sequester.proof.compare import Accepted, changes, excuses, failing, stale
 from sequester.proof.compare import baseline as read_baseline
 from sequester.proof.facts import BadFactError
 from sequester.proof.model import CLAIMS, Model
-from sequester.proof.render import Excused
+from sequester.proof.render import Excused, printable
 from sequester.proof.selector import Selector
 from sequester.proof.verdict import Escapes, Proved, Unknown, Verdict
 from sequester.prove_sources import Asked, Source, model, selector_file
@@ -89,7 +89,7 @@ def prove(
                 before = _verdicts(was, wanted, chosen)
         accepted = _accepted(baseline) if baseline else ()
     except BadFactError as error:
-        typer.echo(f"sequester prove: {error}", err=True)
+        typer.echo(printable(f"sequester prove: {error}"), err=True)
         raise typer.Exit(EXIT_USAGE) from None
     except OSError as error:
         typer.echo(
@@ -100,11 +100,11 @@ def prove(
     today = datetime.now(UTC).date()
     _say(verdicts, form, explain, excuses(accepted, today), _file(path))
     for line in stale(verdicts, accepted, today):
-        typer.echo(line, err=True)
+        typer.echo(printable(line), err=True)
     if before is not None:
         # What is read by a program stays as its format wants it.
         for line in changes(before, verdicts):
-            typer.echo(line, err=form is not Format.TABLE)
+            typer.echo(printable(line), err=form is not Format.TABLE)
     raise typer.Exit(_code(failing(verdicts, accepted, today)))
 
 
@@ -149,7 +149,7 @@ def _file(path: list[Path] | None) -> str:
 
 
 def _placed(account: str, region: str) -> None:
-    if account and not (len(account) == 12 and account.isdigit()):
+    if account and not re.fullmatch(r"[0-9]{12}", account):
         raise BadFactError(f"--account {account}: is no account: write its 12 digits")
     if region and not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
         raise BadFactError(f"--region {region}: is no region: write it as us-east-1")

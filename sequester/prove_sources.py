@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import cast
 
 import yaml
 
@@ -46,10 +45,11 @@ def model(asked: Asked) -> Model:
 
 def selector_file(path: Path) -> Selector:
     """A selector in YAML or JSON. Raises BadFactError naming the key."""
+    from sequester.sources.cluster import strict
     from sequester.sources.selection import selector_of
 
     try:
-        return selector_of(cast("object", yaml.safe_load(path.read_bytes().decode("utf-8-sig"))), path.name)
+        return selector_of(strict(path.read_bytes().decode("utf-8-sig")), path.name)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise BadFactError(f"{path.name}: neither YAML nor JSON: {' '.join(str(error).split())[:120]}") from error
 

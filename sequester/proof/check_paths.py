@@ -5,7 +5,7 @@ from typing import Any
 from sequester.proof.check_lookup import ENDS, Edges, Facts, Peers, Prefixes, Span
 
 _STAYS = frozenset({"local", "gateway-endpoint", "blackhole"})
-_FORWARDS = frozenset({"NAT gateway", "network interface", "firewall or load balancer endpoint"})
+_FORWARDS = frozenset({"NAT gateway", "network interface"})
 # NAT gateways translate IPv6 only within this range (RFC 6052).
 _NAT64 = 0x64FF9B << 96
 

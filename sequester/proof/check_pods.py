@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, cast
 
 from sequester.proof.certificate import Piece
+from sequester.proof.check_labels import some_pod_is_free, takes_some_pod
 from sequester.proof.check_lookup import (
     ENDS,
     HOSTS,
@@ -77,9 +78,11 @@ class Pods:
         """What its policies let through to any address, and what to pods by selector."""
         specs = self._specs.get(namespace, [])
         if (namespace, axis) not in self._sent:
-            if all(any(cast("Facts", spec.get("podSelector") or {}).values()) for spec in specs):
+            selectors = [cast("Facts", spec.get("podSelector") or {}) for spec in specs]
+            if some_pod_is_free(selectors):
                 raise RefusedError(f"{namespace}: no policy selects every pod")
-            rules = [rule for spec in specs for rule in spec.get("egress") or () if axis in ENDS]
+            choosing = [spec for spec, one in zip(specs, selectors, strict=True) if takes_some_pod(one)]
+            rules = [rule for spec in choosing for rule in spec.get("egress") or () if axis in ENDS]
             anywhere = [(prefix, _services(rule), holes) for rule in rules for prefix, holes in _blocks(rule, axis)]
             to_pods = [
                 ((0, ENDS[axis]), _services(rule), ())

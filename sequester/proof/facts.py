@@ -1,6 +1,6 @@
 """Reading untyped facts: each function returns what it says or raises BadFactError naming the place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 
@@ -15,6 +15,14 @@ def mapping(value: object, where: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise BadFactError(f"{where}: {_shown(value)} is not a mapping")
     return cast("Mapping[str, object]", value)
+
+
+def only(value: Mapping[str, object], known: Collection[str], where: str) -> Mapping[str, object]:
+    """A mapping with no other keys. One more is refused by who is told it, or dropped: then it says something else."""
+    strange = next((key for key in value if key not in known), None)
+    if strange is not None:
+        raise BadFactError(f"{where}.{strange}: is no key: use {', '.join(known)}")
+    return value
 
 
 def items(value: object, where: str) -> Sequence[object]:

@@ -1,6 +1,6 @@
 """Claim E4: what every identity that is to be had in a sandbox may do, and that the door's role stays outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sequester.proof.certificate import Obligation
@@ -17,6 +17,7 @@ from sequester.proof.reviewed import DANGEROUS, EKS_REGISTRIES, HARMLESS
 from sequester.proof.rights import rights
 from sequester.proof.selector import Selector
 from sequester.proof.shared import TO_PEOPLE, deliveries, handed_out, shared
+from sequester.proof.strangers import at_any_time, instance, of_ours
 from sequester.proof.trusts import obtainable, open_trusts
 from sequester.proof.verdict import Hop, Request, Verdict, Witness
 
@@ -55,16 +56,19 @@ def _harm(model: Model, arn: str, why: str) -> Iterator[Finding]:
         return
     document = written(one)
     policies = Policies(identity=document, limits=bounded(one))
-    known = {"aws:principalaccount": Value(model.account), "aws:principalarn": Value(arn)}
+    known = at_any_time({"aws:principalaccount": Value(model.account), "aws:principalarn": Value(arn)})
     layers = except_for(("s3:getobject",), (f"arn:aws:s3:::prod-{model.region}-starport-layer-bucket/*",))
     doubts: list[str] = []
     for action, opens in DANGEROUS:
-        answer = _may(model, policies, Region(action, "*", known), layers)
+        region = Region(action, "*", known)
+        answer = _may(model, policies, region, layers)
+        if answer.truth is Truth.UNKNOWN:
+            answer, region = _asked_closely(model, arn, policies, region, answer, layers)
         if answer.truth is Truth.TRUE:
-            yield _harmful(one, why, answer, action, opens)
+            yield _harmful(one, why, answer, action, opens, instance(model.account, region.context))
             return
         if answer.truth is Truth.UNKNOWN:
-            unread = [key for key in answer.keys if key.startswith("the text of ")]
+            unread = [key for key in answer.keys if _is_unread(key)]
             hangs = f"{one.name}: whether it may {action} hangs on {', '.join(answer.keys)}"
             doubts.append(f"{one.name}: {unread[0]} is not in the plan" if unread else hangs)
     denied = tuple(s for s in document if not s.allow)
@@ -79,7 +83,8 @@ def _harm(model: Model, arn: str, why: str) -> Iterator[Finding]:
         foreign = next((r for r in s.resources if _of_another(model, r)), None)
         if foreign and _may(model, alone, Region("*", foreign, known)).truth is not Truth.FALSE:
             opens = f"reaches {foreign}, which is another account's"
-            yield _harmful(one, why, Answer(Truth.TRUE, s.name, (), s.actions[0], foreign), s.actions[0], opens)
+            reached = Answer(Truth.TRUE, s.name, (), s.actions[0], foreign)
+            yield _harmful(one, why, reached, s.actions[0], opens, {})
             return
     if doubts:
         yield from dict.fromkeys(doubts)
@@ -94,6 +99,23 @@ def _may(model: Model, policies: Policies, region: Region, *beside: Layer) -> An
     return narrowed(model, ("service",), ask)
 
 
+def _asked_closely(
+    model: Model, arn: str, policies: Policies, region: Region, answer: Answer, *beside: Layer
+) -> tuple[Answer, Region]:
+    """The answer where it hangs on what the caller chooses: whence he calls, what he sends, on whose resource."""
+    speaking = [s for layer in (policies.identity, *policies.limits) for s in layer]
+    for known in of_ours(model, arn, speaking) if any(not _is_unread(key) for key in answer.keys) else ():
+        closer = replace(region, context=known)
+        found = _may(model, policies, closer, *beside)
+        if found.truth is Truth.TRUE:
+            return found, closer
+    return answer, region
+
+
+def _is_unread(key: str) -> bool:
+    return key.startswith("the text of ")
+
+
 def _of_another(model: Model, resource: str) -> bool:
     """A resource of an account that is neither ours nor that of EKS's own images."""
     fields = resource.split(":", 5)
@@ -101,12 +123,14 @@ def _of_another(model: Model, resource: str) -> bool:
     return named.isdigit() and named != model.account and named not in EKS_REGISTRIES
 
 
-def _harmful(one: Identity, why: str, answer: Answer, action: str, opens: str) -> Witness:
+def _harmful(
+    one: Identity, why: str, answer: Answer, action: str, opens: str, context: Mapping[str, tuple[str, ...]]
+) -> Witness:
     return Witness(
         f"{one.name} may {action}: it {opens}",
         (Hop(one.name, why), Hop(answer.by, f"allows {action}")),
         f"remove {action} from {answer.by}",
-        request=Request(one.arn, action, answer.resource),
+        request=Request(one.arn, action, answer.resource, context=context),
     )
 
 

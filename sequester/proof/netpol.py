@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from sequester.proof.facts import BadFactError, items, mapping, text
-from sequester.proof.labels import requirements, selects
+from sequester.proof.facts import BadFactError, items, mapping, only, text
+from sequester.proof.labels import is_possible, requirements, selects, told_apart
 from sequester.proof.space import (
     EVERY_SERVICE,
     PROTOCOL_NUMBERS,
@@ -99,6 +99,7 @@ def policy(manifest: Mapping[str, object]) -> Policy:
     meta, spec = mapping(manifest.get("metadata"), "metadata"), mapping(manifest.get("spec"), "spec")
     namespace, name = text(meta.get("namespace") or "default", "namespace"), text(meta.get("name"), "metadata.name")
     where = f"{namespace}/{name}"
+    only(spec, ("podSelector", "policyTypes", "ingress", "egress"), where)
     egress = [
         _rule(f"{where} egress[{i}]", r, "to") for i, r in enumerate(items(spec.get("egress"), f"{where} egress"))
     ]
@@ -121,7 +122,7 @@ def policy(manifest: Mapping[str, object]) -> Policy:
 
 
 def _rule(name: str, raw: object, peer_key: str) -> Rule:
-    rule = mapping(raw, name)
+    rule = only(mapping(raw, name), (peer_key, "ports"), name)
     peers = items(rule.get(peer_key), f"{name} {peer_key}")
     ports = items(rule.get("ports"), f"{name} ports")
     served = (
@@ -132,7 +133,7 @@ def _rule(name: str, raw: object, peer_key: str) -> Rule:
 
 
 def _port(where: str, port: Mapping[str, object]) -> Services:
-    protocol = str(port.get("protocol") or "TCP")
+    protocol = str(only(port, ("protocol", "port", "endPort"), where).get("protocol") or "TCP")
     number = PROTOCOL_NUMBERS.get(protocol.lower())
     if number is None or protocol not in ("TCP", "UDP", "SCTP"):
         raise BadFactError(f"{where}: protocol {protocol} is none of TCP, UDP, SCTP")
@@ -152,11 +153,11 @@ def _port(where: str, port: Mapping[str, object]) -> Services:
 
 
 def _peer(where: str, peer: Mapping[str, object]) -> Block | Pods:
-    block = peer.get("ipBlock")
+    block = only(peer, ("ipBlock", "podSelector", "namespaceSelector"), where).get("ipBlock")
     if block is not None:
         if peer.get("podSelector") is not None or peer.get("namespaceSelector") is not None:
             raise BadFactError(f"{where}: a peer is either an ipBlock or selectors")
-        block = mapping(block, where)
+        block = only(mapping(block, where), ("cidr", "except"), f"{where} ipBlock")
         try:
             cidr = prefix(text(block.get("cidr"), f"{where} cidr"))
             holes = tuple(prefix(str(h)) for h in items(block.get("except"), f"{where} except"))
@@ -168,18 +169,17 @@ def _peer(where: str, peer: Mapping[str, object]) -> Block | Pods:
     spaces = peer.get("namespaceSelector")
     if spaces is None and peer.get("podSelector") is None:
         raise BadFactError(f"{where}: an empty peer selects nothing an API server accepts")
-    return Pods(None if spaces is None else mapping(spaces, where), mapping(peer.get("podSelector"), where))
+    pods = mapping(peer.get("podSelector"), where)
+    for one in (pods, mapping(spaces, where)):
+        requirements(one)  # one that is malformed is refused
+    return Pods(None if spaces is None else mapping(spaces, where), pods)
 
 
 def unselected(selectors: Sequence[Mapping[str, object]]) -> dict[str, str] | None:
     """Labels of a pod that none of these selectors selects; None if every possible pod is selected by one."""
     if any(not requirements(s) for s in selectors):
         return None
-    mentioned: dict[str, set[str | None]] = {}
-    for selector in selectors:
-        for key, _, values in requirements(selector):
-            # Absent, every value that is spoken of, and one that is not.
-            mentioned.setdefault(key, {None, "other"}).update(values)
+    mentioned = told_apart(selectors)
     total = 1
     for values in mentioned.values():
         total *= len(values)
@@ -188,7 +188,7 @@ def unselected(selectors: Sequence[Mapping[str, object]]) -> dict[str, str] | No
             f"{len(selectors)} pod selectors over {len(mentioned)} labels are too many to decide together"
         )
     keys = sorted(mentioned)
-    for choice in product(*(sorted(mentioned[key], key=lambda v: (v is not None, v or "")) for key in keys)):
+    for choice in product(*(mentioned[key] for key in keys)):
         labels = {key: value for key, value in zip(keys, choice, strict=True) if value is not None}
         if not any(selects(selector, labels) for selector in selectors):
             return labels
@@ -208,7 +208,8 @@ def egress_of(namespace: str, every: Mapping[str, Sequence[Policy]]) -> tuple[li
             Allowed(axis, 0, whole(axis).end, EVERY_SERVICE, f"no policy selects {pod}") for axis in ("4", "6")
         ]
         return everything, pod
-    return [allowed for p in ours for rule in p.egress or () for allowed in _destinations(rule)], None
+    choosing = (p for p in ours if is_possible(p.selector))
+    return [allowed for p in choosing for rule in p.egress or () for allowed in _destinations(rule)], None
 
 
 def _destinations(rule: Rule) -> Iterator[Allowed]:

@@ -39,7 +39,6 @@ _PRIVATE = tuple(map(prefix, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "
 # After the first certain opening so many more are looked at for one that reads better.
 _MOST_LOOKED_AT = 64
 # A source must say something about the network before the network can be proved closed.
-_NO_FACTS = "nothing was recognised as a sandbox: no compute in a sandbox subnet and no sandbox namespace"
 
 
 def packets(model: Model, selector: Selector) -> Verdict:
@@ -86,11 +85,19 @@ def packets(model: Model, selector: Selector) -> Verdict:
         return Escapes("E1", certain[0], tuple(certain[1:]))
     reasons += [w.summary for w in witnesses]
     if not questions and not reasons:
-        reasons.append(_NO_FACTS)
+        reasons.append(_nothing(selector))
     if reasons:
         return Unknown("E1", tuple(dict.fromkeys(reasons)))
     facts = packet_facts(model, selector, service_ranges(model))
     return Proved("E1", Certificate("E1", digest(facts), tuple(questions), (), (*_ASSUMED, *model.assumptions)))
+
+
+def _nothing(selector: Selector) -> str:
+    subnets, spaces = (", ".join(those) or "none" for those in (selector.sandbox_subnets, selector.sandbox_namespaces))
+    return (
+        f"nothing was recognised as a sandbox: there is no compute in a subnet of sandbox_subnets ({subnets}), "
+        f"nor a namespace of sandbox_namespaces ({spaces}): name yours in a selector"
+    )
 
 
 def service_ranges(model: Model) -> tuple[Prefix, ...]:

@@ -220,14 +220,19 @@ class Network:
                 start, stop = (max(low, _NAT64.low), min(end, _NAT64.end)) if axis == "6" else (low, end)
                 if start < stop:
                     yield Way(axis, start, stop, EVERY_SERVICE, (hop,), inbound=False)
-            case Exit.FORWARDS | Exit.INSPECTS as what:
+            case Exit.FORWARDS:
                 way = Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True)
-                yield from self._onward(target.id, what, way, seen, public=public)
+                yield from self._onward(target.id, way, seen, public=public)
+            case Exit.HANDED_OVER:
+                doubt = (
+                    f"{route.name} leads to {self._named(target.id)}: what is done with packets there is in no facts"
+                )
+                yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True, certain=False, doubt=doubt)
             case None:
                 doubt = f"{route.name} leads to {target.kind} {target.id}, which the model does not know"
                 yield Way(axis, low, end, EVERY_SERVICE, (hop,), inbound=True, certain=False, doubt=doubt)
 
-    def _onward(self, key: str, what: Exit, way: Way, seen: frozenset[str], *, public: bool) -> Iterator[Way]:
+    def _onward(self, key: str, way: Way, seen: frozenset[str], *, public: bool) -> Iterator[Way]:
         if key in seen:
             return
         device = self._forwarder(key)
@@ -261,15 +266,16 @@ class Network:
                 elif beyond.axis != way.axis:
                     continue
                 if low < end:
-                    certain = beyond.certain and what is Exit.FORWARDS
-                    doubt = beyond.doubt or (
-                        f"what {device.name} lets through is not in the facts" if not certain else ""
-                    )
                     hops = (*way.hops, Hop(device.name, "forwards"), *beyond.hops)
-                    yield Way(axis, low, end, beyond.services, hops, beyond.inbound and not nat, certain, doubt)
+                    inbound = beyond.inbound and not nat
+                    yield Way(axis, low, end, beyond.services, hops, inbound, beyond.certain, beyond.doubt)
 
     def _forwarder(self, key: str) -> Device | Place | None:
         return self.model.devices.get(key) or self.model.places.get(key)
+
+    def _named(self, key: str) -> str:
+        device = self._forwarder(key)
+        return device.name if device else key
 
     def _through_acl(self, subnet: Subnet, way: Way) -> Iterator[Way]:
         rules = self.acl(subnet, egress=True)
@@ -370,9 +376,10 @@ class Network:
             for rule in group.rules:
                 if rule.egress is egress:
                     known = not isinstance(rule.peer, ListRef | GroupRef) or self._known(rule.peer)
+                    name = rule.name if known else f"{rule.name} speaks of {rule.peer}, which is not in the facts"
                     for peer in self._peers(rule.peer):
                         members = known and isinstance(rule.peer, GroupRef)
-                        yield GroupRule(rule.name, peer, rule.services, known, members)
+                        yield GroupRule(name, peer, rule.services, known, members)
 
     def _known(self, peer: ListRef | GroupRef) -> bool:
         return peer.id in (self.model.lists if isinstance(peer, ListRef) else self.model.groups)

@@ -96,7 +96,9 @@ def _result(claim: str, said: str, source: str, resource: str, reason: str) -> d
         "message": {"text": said},
         "locations": [place],
         # What a viewer tells one way out from another by, from run to run.
-        "partialFingerprints": {"claimAndWitness/v1": hashlib.sha256(f"{claim} {said}".encode()).hexdigest()},
+        "partialFingerprints": {
+            "claimAndWitness/v1": hashlib.sha256(f"{claim} {said}".encode(errors="backslashreplace")).hexdigest()
+        },
     }
     if reason:
         found["suppressions"] = [{"kind": "external", "status": "accepted", "justification": reason}]
@@ -113,15 +115,19 @@ def as_junit(verdicts: Mapping[str, Verdict], by: Excused = NOTHING) -> str:
     for claim, verdict in verdicts.items():
         case = ET.SubElement(suite, "testcase", classname="sequester", name=f"{claim} {CLAIMS[claim]}", time="0")
         if passed[claim]:
-            ET.SubElement(case, "skipped", message=_xml("; ".join(passed[claim])))
+            ET.SubElement(case, "skipped", message=printable("; ".join(passed[claim])))
         elif not isinstance(verdict, Proved):
-            failure = ET.SubElement(case, "failure", message=_xml((lines(verdict) or [""])[0]), type=state(verdict))
-            failure.text = _xml(path(verdict.witness) if isinstance(verdict, Escapes) else "\n".join(lines(verdict)))
+            failure = ET.SubElement(
+                case, "failure", message=printable((lines(verdict) or [""])[0]), type=state(verdict)
+            )
+            failure.text = printable(
+                path(verdict.witness) if isinstance(verdict, Escapes) else "\n".join(lines(verdict))
+            )
     return ET.tostring(whole, encoding="unicode", xml_declaration=True)
 
 
-def _xml(text: str) -> str:
-    """Without the characters that XML 1.0 has no way to write: a resource's name may hold any."""
+def printable(text: str) -> str:
+    """Without what XML 1.0 has no way to write and a terminal obeys: a resource's name may hold any character."""
     return "".join(
         c if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else "?" for c in text
     )
@@ -146,7 +152,7 @@ def as_markdown(verdicts: Mapping[str, Verdict], by: Excused = NOTHING) -> str:
                 "",
                 verdict.witness.mend,
             ]
-    return "\n".join(out) + "\n"
+    return printable("\n".join(out) + "\n")
 
 
 def _cell(text: str) -> str:
@@ -171,4 +177,4 @@ def explain(claim: str, verdict: Verdict) -> str:
             out += [witness.summary, path(witness), f"mend: {witness.mend}", ""]
     else:
         out += ["not decided:", *(f"- {reason}" for reason in verdict.reasons)]
-    return "\n".join(out)
+    return printable("\n".join(out))

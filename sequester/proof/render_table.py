@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from sequester.proof.model import CLAIMS
-from sequester.proof.render import NOTHING, Excused, excused, lines, state
+from sequester.proof.render import NOTHING, Excused, excused, lines, printable, state
 from sequester.proof.verdict import Escapes, Proved, Verdict, Witness
 
 _COLOURS = {"proved": "green", "escapes": "bold red", "unknown": "yellow"}
@@ -21,7 +21,7 @@ def as_table(verdicts: Mapping[str, Verdict], by: Excused = NOTHING) -> Group:
     for claim, verdict in verdicts.items():
         accepted = excused(claim, verdict, by)
         said = Text("accepted", "yellow") if accepted else Text(state(verdict), _COLOURS[state(verdict)])
-        table.add_row(claim, CLAIMS[claim], said, Text("\n".join(accepted)) if accepted else _why(verdict))
+        table.add_row(claim, CLAIMS[claim], said, Text(printable("\n".join(accepted))) if accepted else _why(verdict))
     return Group(table, *(way_out(claim, v.witness) for claim, v in verdicts.items() if isinstance(v, Escapes)))
 
 
@@ -30,13 +30,13 @@ def _why(verdict: Verdict) -> Text:
         found = verdict.certificate
         pieces = sum(len(q.pieces) for q in found.questions)
         return Text(f"{pieces} pieces" if pieces else f"{len(found.obligations)} obligations", "dim")
-    return Text("\n".join(lines(verdict)[:3]))
+    return Text(printable("\n".join(lines(verdict)[:3])))
 
 
 def way_out(claim: str, witness: Witness) -> Tree:
-    tree = Tree(Text(f"{claim}: {witness.summary}", "bold red"))
+    tree = Tree(Text(printable(f"{claim}: {witness.summary}"), "bold red"))
     branch = tree
     for hop in witness.hops:
-        branch = branch.add(Text.assemble((hop.resource, "bold"), ": ", hop.how))
-    tree.add(Text(f"mend: {witness.mend}", "green"))
+        branch = branch.add(Text.assemble((printable(hop.resource), "bold"), ": ", printable(hop.how)))
+    tree.add(Text(printable(f"mend: {witness.mend}"), "green"))
     return tree

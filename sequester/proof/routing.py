@@ -19,7 +19,7 @@ class Exit(Enum):
     ONE_WAY = "leaves; nobody can begin from outside"
     TRANSLATES = "leaves by the device's own route; nobody can begin from outside"
     FORWARDS = "goes on by the route table of the device's own subnet"
-    INSPECTS = "goes on likewise, unless the device's own rules stop it"
+    HANDED_OVER = "goes to whatever answers behind an endpoint: appliances, which may send it anywhere"
     DROPS = "ends here"
 
 
@@ -31,7 +31,7 @@ TARGETS: dict[str, Exit] = {
     "NAT gateway": Exit.FORWARDS,
     "regional NAT gateway": Exit.TRANSLATES,
     "network interface": Exit.FORWARDS,
-    "firewall or load balancer endpoint": Exit.INSPECTS,
+    "firewall or load balancer endpoint": Exit.HANDED_OVER,
     "transit gateway": Exit.LEAVES,
     "VPC peering connection": Exit.LEAVES,
     "virtual private gateway": Exit.LEAVES,

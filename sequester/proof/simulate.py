@@ -80,17 +80,18 @@ def _from_pod(model: Model, packet: Packet, namespace: str, steps: list[str]) ->
 
 def _labels_to_try(namespace: str, every: tuple[Policy, ...]) -> Iterator[dict[str, str]]:
     """Pods with every mix of the labels that selectors speak of: absent, each value, and one that none speaks of."""
-    spoken: dict[str, list[str | None]] = {}
+    spoken: dict[str, list[str]] = {}
     for one in every:
         if one.namespace != namespace:
             continue
         for key, value in mapping(one.selector.get("matchLabels"), "labels").items():
-            spoken.setdefault(key, [None, "other"]).append(str(value))
+            spoken.setdefault(key, []).append(str(value))
         for raw in items(one.selector.get("matchExpressions"), "labels"):
             wanted = mapping(raw, "labels")
-            values = spoken.setdefault(str(wanted.get("key")), [None, "other"])
+            values = spoken.setdefault(str(wanted.get("key")), [])
             values += map(str, items(wanted.get("values"), "labels"))
-    for mix in islice(product(*(dict.fromkeys(values) for values in spoken.values())), _MOST_PODS):
+    choices = ((None, *dict.fromkeys(values), "z" + "".join(values)) for values in spoken.values())
+    for mix in islice(product(*choices), _MOST_PODS):
         yield {key: value for key, value in zip(spoken, mix, strict=True) if value is not None}
 
 

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
+from sequester.proof.iam.chosen import choices
 from sequester.proof.iam.condition import Value
 from sequester.proof.iam.document import Statement
 from sequester.proof.iam.pattern import intersects
 from sequester.proof.iam.request import Caller
 from sequester.proof.iam.words import PART, Clauses, word
+from sequester.proof.model import Model
 
 # Stands for every account that no document names. (Documentation uses 123456789012 and such.)
 FOREIGN = "999999999999"
@@ -133,6 +135,11 @@ def through(endpoint: str, vpc: str, account: str, ranges: tuple[str, ...]) -> O
     return Origin(Value(endpoint), Value(vpc), Value(account), Value(None), inner)
 
 
+def at_any_time(known: Mapping[str, Value]) -> Mapping[str, Value]:
+    """What is known of a call, and that it is made after this was written."""
+    return {**known, "aws:currenttime": Value("*", since=_SINCE), "aws:epochtime": Value("*", since=_SINCE_SECONDS)}
+
+
 def origins(account: Value, endpoints: tuple[str, ...], vpcs: tuple[str, ...]) -> tuple[Origin, ...]:
     """Where strangers call from: the internet, and endpoints of other VPCs, with addresses that they choose.
 
@@ -163,7 +170,7 @@ def _public() -> tuple[str, ...]:
 
 _PUBLIC = _public()
 # A moment that has certainly passed: the proof does not hang on the day on which it is made.
-_SINCE = "2026-01-01T00:00:00Z"
+_SINCE, _SINCE_SECONDS = "2026-01-01T00:00:00Z", "1767225600"
 
 
 def instance(account: str | None, known: Mapping[str, Value]) -> Mapping[str, tuple[str, ...]]:
@@ -182,7 +189,7 @@ def instance(account: str | None, known: Mapping[str, Value]) -> Mapping[str, tu
 
 def context(stranger: Stranger, origin: Origin, *, owner: Value) -> Mapping[str, Value]:
     """What is known of a signed request: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"""
-    return {
+    known = {
         "aws:principalaccount": stranger.account,
         "aws:principalarn": stranger.arn,
         "aws:resourceaccount": owner,
@@ -199,9 +206,32 @@ def context(stranger: Stranger, origin: Origin, *, owner: Value) -> Mapping[str,
         "aws:calledvia": Value(None),
         "aws:sourceowner": stranger.account,
         "kms:calleraccount": stranger.account,
-        "aws:currenttime": Value("*", since=_SINCE),
-        "aws:epochtime": Value("*", since=_SINCE),
     }
+    return at_any_time(known)
+
+
+def of_ours(model: Model, arn: str, document: Iterable[Statement]) -> Iterator[Mapping[str, Value]]:
+    """Calls that somebody with a role of ours can make: from anywhere, on anybody's resources, sent as he likes.
+
+    They are some of all calls, told by the keys that the document speaks of: to be let through is to be open, but to be
+    denied all of them proves nothing.
+    """
+    said = tuple(document)
+    spoken = {condition.key for one in said for condition in one.conditions}
+    ours = Value(model.account)
+    caller = Stranger("our credentials", Caller(model.account, arn), ours, Value(arn))
+    ranges = {key: tuple(map(str, vpc.cidrs)) for key, vpc in model.vpcs.items()}
+    inside = [through(e.id, e.vpc, model.account, ranges.get(e.vpc, ())) for e in model.endpoints]
+    outside = origins(ours, tuple(e.id for e in model.endpoints), tuple(model.vpcs))
+    owners = (model.account, *accounts((model.account,), said))
+    seen: set[tuple[tuple[str, Value], ...]] = set()
+    for origin, owner in product((*outside, *inside), owners):
+        known = context(caller, origin, owner=Value(owner))
+        for chosen in choices(said, known, owns=False):
+            told = tuple(sorted((item for item in chosen.items() if item[0] in spoken), key=lambda item: item[0]))
+            if told not in seen:
+                seen.add(told)
+                yield chosen
 
 
 def shape_of(account: str | None) -> str:

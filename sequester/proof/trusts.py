@@ -18,6 +18,8 @@ from sequester.proof.strangers import accounts, callers
 from sequester.proof.verdict import Hop, Request, Witness
 
 _ASSUME = "sts:AssumeRole"
+_BECOME = "sts:AssumeRole*"
+"""Likewise with a token that some provider gave: everybody, where a trust policy names no provider."""
 
 
 def obtainable(model: Model, selector: Selector) -> dict[str, str]:
@@ -96,13 +98,18 @@ _FOR_EVERYBODY = {
 }
 
 
-def _anybody_of(statement: Statement) -> tuple[Truth, str]:
-    """Whether anybody can have an identity that the statement lets in, and at which provider."""
+def _anybody_of(statement: Statement, account: str) -> tuple[Truth, str]:
+    """Whether anybody can have an identity that the statement lets in, and at which provider.
+
+    Of a provider that is on no table nobody knows to whom it gives identities: only a subject that is named is told.
+    """
     for principal in statement.principals or () if statement.allow else ():
-        host = principal.removeprefix("Federated:").rpartition("oidc-provider/")[2]
-        suffix = _FOR_EVERYBODY.get(host.partition("/")[0]) if principal.startswith("Federated:") else None
-        if suffix is None:
+        kind, _, provider = principal.partition(":")
+        host = provider.rpartition("oidc-provider/")[2]
+        if kind != "Federated" or host.startswith("oidc.eks.") or _is_ours(provider, account):
             continue
+        reviewed = _FOR_EVERYBODY.get(host.partition("/")[0])
+        suffix = reviewed or ":sub"
         for strange in (_STRANGE, *_near(statement)):
             # The audience that everybody's token for AWS has says nothing.
             said = {":sub": strange, suffix: strange}
@@ -113,8 +120,13 @@ def _anybody_of(statement: Statement) -> tuple[Truth, str]:
             }
             truth = all_hold(statement.conditions, known)[0]
             if truth is not Truth.FALSE:
-                return truth, host
+                return truth if reviewed else Truth.UNKNOWN, host
     return Truth.FALSE, ""
+
+
+def _is_ours(provider: str, account: str) -> bool:
+    """A provider of SAML of this account, whose identities are those that the account's owner let in."""
+    return provider.startswith(f"arn:aws:iam::{account}:saml-provider/")
 
 
 def _near(statement: Statement) -> Iterator[str]:
@@ -134,7 +146,7 @@ def open_trusts(model: Model, selector: Selector) -> Iterator[Finding]:
     for one in model.identities.values():
         document = _trust(one)
         for statement in document:
-            truth, host = _anybody_of(statement)
+            truth, host = _anybody_of(statement, model.account)
             if truth is Truth.TRUE:
                 yield Witness(
                     f"anybody with an identity of {host} can become {one.name}",
@@ -143,18 +155,18 @@ def open_trusts(model: Model, selector: Selector) -> Iterator[Finding]:
                     request=Request("anybody", "sts:AssumeRoleWithWebIdentity", one.arn),
                 )
             elif truth is Truth.UNKNOWN:
-                yield f"{statement.name}: whether it lets in anybody's identity of {host} hangs on a condition"
+                yield f"{statement.name}: whether {host} gives anybody an identity that it lets in is not known"
         for stranger in callers(
             model.account, accounts((model.account, *selector.trusted_accounts), document), document
         ):
             if stranger.who == "our credentials":
                 continue
-            answer, request = lets_in(model, document, stranger, _ASSUME)
+            answer, request = lets_in(model, document, stranger, _BECOME)
             if answer.truth is Truth.TRUE and stranger.sure:
                 who = stranger.caller.account or "anybody"
                 yield Witness(
                     f"{who} can become {one.name}",
-                    (Hop(f"account {who}", "calls sts:AssumeRole"), Hop(one.name, f"{answer.by} lets it in")),
+                    (Hop(f"account {who}", f"calls {request.action}"), Hop(one.name, f"{answer.by} lets it in")),
                     f"name roles of this account in the trust policy of {one.name}",
                     request=replace(request, resource=one.arn),
                 )

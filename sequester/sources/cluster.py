@@ -99,6 +99,11 @@ class _Strict(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def strict(text: str) -> object:
+    """One document of YAML. Raises yaml.YAMLError for what Kubernetes would not take either."""
+    return cast("object", yaml.load(text, Loader=_Strict))  # noqa: S506  (a SafeLoader)
+
+
 def manifests_of(text: str, where: str) -> tuple[Mapping[str, object], ...]:
     """The objects of a YAML (or JSON) text; lists are opened. Raises BadFactError if it does not parse."""
     try:

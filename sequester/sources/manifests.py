@@ -1,9 +1,9 @@
 """A model from Kubernetes manifests alone: files of YAML, as `kubectl apply` or a GitOps controller takes them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from sequester.proof.facts import BadFactError
+from sequester.proof.facts import BadFactError, mapping
 from sequester.proof.model import Gap, Model
 from sequester.proof.selector import Selector
 from sequester.sources.cluster import manifests_of
@@ -14,7 +14,7 @@ Objects = tuple[Mapping[str, object], ...]
 
 
 def manifest_model(paths: Iterable[Path], selector: Selector | None = None) -> Model:
-    """Files, or directories of .yaml, .yml and .json. What does not parse is a gap in every claim."""
+    """Files, or directories of .yaml, .yml and .json. What does not parse, or may not be applied, opens every claim."""
     found, gaps = manifests(paths)
     return model_of((), selector, account="", region="", manifests=found, gaps=gaps)
 
@@ -24,6 +24,9 @@ def manifests(paths: Iterable[Path]) -> tuple[Objects, tuple[Gap, ...]]:
     found: list[Mapping[str, object]] = []
     gaps: list[Gap] = []
     for path in sorted(file for one in paths for file in _files(one)):
+        if path.suffix.lower() in _TEMPLATES:
+            gaps.append(Gap(EVERY_CLAIM, f"{path.name}: is a template: render it first, and name what comes out"))
+            continue
         try:
             found += manifests_of(path.read_bytes().decode("utf-8-sig"), path.name)
         except (BadFactError, UnicodeDecodeError) as error:
@@ -32,9 +35,30 @@ def manifests(paths: Iterable[Path]) -> tuple[Objects, tuple[Gap, ...]]:
     gaps += [
         Gap(EVERY_CLAIM, f"{name} is described twice: which one counts is not in the facts") for name in _twice(found)
     ]
+    gaps += [Gap(EVERY_CLAIM, why) for one in found for why in _not_applied(one)]
     if not found and not gaps:
         gaps.append(Gap(EVERY_CLAIM, "no manifest was found"))
     return tuple(found), tuple(gaps)
+
+
+_READ = (".yaml", ".yml", ".json")
+_TEMPLATES = (".cue", ".gotmpl", ".j2", ".jinja2", ".jsonnet", ".tpl")
+# Annotations with which a file's object is not in the cluster, or not always.
+# https://helm.sh/docs/topics/charts_hooks/ https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/
+# https://kubectl.docs.kubernetes.io/references/kustomize/glossary/ https://fluxcd.io/flux/components/kustomize/
+_ABSENT: Mapping[str, tuple[str, ...]] = {
+    "argocd.argoproj.io/hook": (),
+    "config.kubernetes.io/local-config": ("true",),
+    "helm.sh/hook": (),
+    "kustomize.toolkit.fluxcd.io/reconcile": ("disabled",),
+}
+
+
+def _not_applied(one: Mapping[str, object]) -> Iterator[str]:
+    meta = mapping(one.get("metadata"), "metadata")
+    for key, value in mapping(meta.get("annotations"), "annotations").items():
+        if key in _ABSENT and (not _ABSENT[key] or value in _ABSENT[key]):
+            yield f"{one.get('kind')} {meta.get('name')} has {key}: {value}: whether it is applied is not in the facts"
 
 
 def _twice(found: Iterable[Mapping[str, object]]) -> Iterable[str]:
@@ -50,5 +74,5 @@ def _twice(found: Iterable[Mapping[str, object]]) -> Iterable[str]:
 
 def _files(path: Path) -> Iterable[Path]:
     if path.is_dir():
-        return (file for file in path.rglob("*") if file.suffix in (".yaml", ".yml", ".json") and file.is_file())
+        return (file for file in path.rglob("*") if file.suffix.lower() in (*_READ, *_TEMPLATES) and file.is_file())
     return (path,)

@@ -192,8 +192,10 @@ def _route(stack: Stack, name: str, raw: Mapping[str, object]) -> Route | None:
         return Route(name, destination, Target(_gateway_kind(stack, str(gateway)), str(gateway)))
     for key, kind in _TARGETS.items():
         if raw.get(key):
-            regional = key == "natGatewayId" and _is_regional(stack, str(raw[key]))
-            return Route(name, destination, Target("regional NAT gateway" if regional else kind, str(raw[key])))
+            to = str(raw[key])
+            if key == "natGatewayId" and _is_regional(stack, to):
+                kind = "regional NAT gateway"
+            return Route(name, destination, Target(kind, stack.first_interfaces.get(to, to)))
     raise BadFactError(f"{name}: a route without a target that is known")
 
 

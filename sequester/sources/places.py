@@ -29,7 +29,7 @@ def places(stack: Stack, subnets: Mapping[str, Subnet], selector: Selector) -> d
     ):
         roles = {role_of(subnets[key], selector) for key in one.subnets if key in subnets}
         role = "sandbox" if "sandbox" in roles else "agent" if "agent" in roles else ""
-        known = replace(one, role=role, guarded=one.guarded and rules_apply)
+        known = replace(_grouped(stack, one), role=role, guarded=one.guarded and rules_apply)
         found[one.id] = with_discovered(stack, subnets, known)
     for owner, one in (*_of_templates(stack), *_attached(stack, found)):
         # Whatever else stands in an interface's subnet: who has its owner has the interface.
@@ -38,8 +38,13 @@ def places(stack: Stack, subnets: Mapping[str, Subnet], selector: Selector) -> d
         unknown = "" if own else f"{one.name} is attached to {owner}, which is not in the facts"
         found[one.id] = replace(held, role=strongest, opaque=held.opaque or unknown)
     for one in (*_endpoints(stack), *_control_planes(stack)):
-        found[one.id] = one
+        found[one.id] = _grouped(stack, one)
     return found
+
+
+def _grouped(stack: Stack, one: Place) -> Place:
+    """What is given no group has the default one of its VPC."""
+    return one if one.groups else replace(one, groups=_default_group(stack, next(iter(one.subnets), "")))
 
 
 def cluster_groups(stack: Stack) -> dict[str, SecurityGroup]:
@@ -66,12 +71,15 @@ def _cluster_group(cluster: Resource) -> str:
 def _stray_address(stack: Stack) -> bool:
     """A public address that is given to an instance or interface which no resource here is: any node may have it."""
     here = {one.id for one in stack.of("ec2/instance:Instance", "ec2/networkInterface:NetworkInterface")}
-    given = {
-        one.maybe(key)
-        for one in stack.of("ec2/eip:Eip", "ec2/eipAssociation:EipAssociation")
-        for key in ("instance", "instanceId", "networkInterface", "networkInterfaceId")
-    }
-    return bool(given - here - {""})
+    here |= {one.maybe("networkInterfaceId") for one in stack.of("ec2/natGateway:NatGateway")}
+    return bool(_addressed(stack) - here - stack.first_interfaces.keys())
+
+
+def _addressed(stack: Stack) -> set[str]:
+    """The ids of instances and interfaces that a public address is given to."""
+    every = list(stack.of("ec2/eip:Eip", "ec2/eipAssociation:EipAssociation"))
+    keys = ("instance", "instanceId", "networkInterface", "networkInterfaceId")
+    return {one.maybe(key) for one in every for key in keys} - {""}
 
 
 def _node_groups(stack: Stack) -> Iterator[Place]:
@@ -239,14 +247,7 @@ def _metadata(one: Resource) -> tuple[int | None, bool]:
 
 
 def _instances(stack: Stack) -> Iterator[Place]:
-    addressed = {
-        e.maybe("instance") or e.maybe("instanceId")
-        for e in stack.of("ec2/eip:Eip", "ec2/eipAssociation:EipAssociation")
-    } | {
-        e.maybe("networkInterface") or e.maybe("networkInterfaceId")
-        for e in stack.of("ec2/eip:Eip", "ec2/eipAssociation:EipAssociation")
-    }
-    addressed.discard("")
+    addressed, stray = _addressed(stack), _stray_address(stack)
     for one in stack.of("ec2/instance:Instance"):
         template, opaque = _template(stack, one)
         held = _held_interface(stack, one)
@@ -256,7 +257,9 @@ def _instances(stack: Stack) -> Iterator[Place]:
             groups = (*groups, *held.several("securityGroups"))
         if one.get("associatePublicIpAddress") is not None:
             asked = one.flag("associatePublicIpAddress")
-        public = True if one.id in addressed or (held and held.id in addressed) else asked
+        first = one.maybe("primaryNetworkInterfaceId")
+        shown = {one.id, held.id if held else "", first} & addressed or one.maybe("publicIp") or (stray and not first)
+        public = True if shown else asked
         said = one if one.get("metadataOptions") or not template else template
         hops, token = _metadata(said)
         subnet = one.maybe("subnetId") or (held.maybe("subnetId") if held else "")
@@ -280,10 +283,7 @@ def _held_interface(stack: Stack, one: Resource) -> Resource | None:
 
 
 def _interfaces(stack: Stack) -> Iterator[Place]:
-    addressed = {
-        e.maybe("networkInterface") or e.maybe("networkInterfaceId")
-        for e in stack.of("ec2/eip:Eip", "ec2/eipAssociation:EipAssociation")
-    }
+    addressed = _addressed(stack)
     for one in stack.of("ec2/networkInterface:NetworkInterface"):
         subnet = one.text("subnetId")
         groups = one.several("securityGroups") or _default_group(stack, subnet)

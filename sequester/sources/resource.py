@@ -32,9 +32,9 @@ class Resource:
         return self.properties.get(key)
 
     def maybe(self, key: str) -> str:
-        """A text property, or the empty text."""
+        """A text property, or the empty text where it is absent. Raises BadFactError, naming it, if it is no text."""
         value = self.get(key)
-        return value if isinstance(value, str) else ""
+        return "" if value in (None, "") else text(value, f"{self.name}.{key}")
 
     def text(self, key: str) -> str:
         """A text property. Raises BadFactError, naming it, if it is absent or something else."""
@@ -63,6 +63,13 @@ class Stack:
         for one in self.resources:
             found.setdefault(one.type, []).append(one)
         return found
+
+    @cached_property
+    def first_interfaces(self) -> Mapping[str, str]:
+        """The interface that AWS made with each instance, which no resource describes → the instance's id."""
+        return {
+            key: one.id for one in self.of("ec2/instance:Instance") if (key := one.maybe("primaryNetworkInterfaceId"))
+        }
 
     @cached_property
     def _by_id(self) -> Mapping[tuple[str, str], Resource]:

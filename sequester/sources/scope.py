@@ -50,6 +50,9 @@ def _is_elsewhere(cluster: Mapping[str, object], elsewhere: Collection[str]) -> 
 
 def missing(model: Model) -> Iterator[Gap]:
     """References that lead out of the facts: what is there could be anything, so nothing is proved across them."""
+    for one in (*model.vpcs.values(), *model.subnets.values()):
+        if not one.cidrs:
+            yield Gap(_PACKETS, f"{one.name} has no address range in the facts")
     for one in model.subnets.values():
         for what, key, there in (
             ("VPC", one.vpc, model.vpcs),

@@ -1,10 +1,11 @@
 """Which subnets and namespaces are sandboxes: from a person's file or a pack's configuration to names."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from fnmatch import fnmatchcase
 
-from sequester.proof.facts import BadFactError, mapping, texts
+from sequester.proof.facts import BadFactError, mapping, only, texts
 from sequester.proof.model import Subnet
 from sequester.proof.selector import Destination, Selector
 from sequester.proof.space import EVERY_SERVICE, prefix
@@ -16,18 +17,32 @@ _SUBNET = "aws:ec2/subnet:Subnet"
 def selector_of(raw: object, where: str = "selector") -> Selector:
     """A selector from configuration: `{sandbox_subnets: ["tag:tier=untrusted", "10.1.0.0/16", "*-jobs"], ...}`.
 
-    A subnet is named by its name or Name tag (shell patterns), by ``tag:key=value``, or by a CIDR block that holds it;
-    a namespace by its name or by ``label:key=value``. Raises BadFactError for a key or value that is none.
+    A subnet is named by its name, Name tag or id (shell patterns), by ``tag:key=value``, or by a CIDR block that
+    holds it; a namespace by its name or by ``label:key=value``. Raises BadFactError for a key or value that is none.
     """
-    given = mapping(raw, where)
-    known = {one.name for one in fields(Selector)}
+    given = only(mapping(raw, where), sorted(one.name for one in fields(Selector)), where)
     found: dict[str, object] = {}
     for key, value in given.items():
-        if key not in known:
-            raise BadFactError(f"{where}.{key}: is no key: use {', '.join(sorted(known))}")
+        if value is None:
+            raise BadFactError(f"{where}.{key}: names nothing: write a text or a list of texts, or leave it out")
         listed = texts(value, f"{where}.{key}")
+        for one in listed:
+            _formed(key, one, f"{where}.{key}")
         found[key] = tuple(_destination(one, f"{where}.{key}") for one in listed) if "destination" in key else listed
     return replace(Selector(), **found)  # pyright: ignore[reportArgumentType]
+
+
+_BLOCK = re.compile(r"[0-9a-fA-F.:]+/\d+")
+
+
+def _formed(key: str, one: str, where: str) -> None:
+    """Raises BadFactError for what would never fit: a tag without a value, a block that is none, half of an account."""
+    if one.startswith(("tag:", "label:")) and "=" not in one:
+        raise BadFactError(f"{where}: {one!r} has no value: write it as {one}=value")
+    if "subnets" in key and _BLOCK.fullmatch(one):
+        _destination(one, where)
+    if key == "trusted_accounts" and not re.fullmatch(r"[0-9]{12}", one):
+        raise BadFactError(f"{where}: {one!r} is no account: write its 12 digits")
 
 
 def _destination(text: str, where: str) -> Destination:
@@ -38,9 +53,9 @@ def _destination(text: str, where: str) -> Destination:
 
 
 def role_of(subnet: Subnet, selector: Selector) -> str:
-    """``sandbox``, ``agent`` or nothing: by name, Name tag, any tag, or a block that holds all of its addresses."""
+    """``sandbox``, ``agent`` or nothing: by name, id, Name tag, any tag, or a block that holds all of its addresses."""
     tags = dict(subnet.tags)
-    named = (subnet.name, tags.get("Name", ""), tags.get("sequester:tier", ""))
+    named = (subnet.name, subnet.id, tags.get("Name", ""), tags.get("sequester:tier", ""))
     labels = tuple(f"tag:{key}={value}" for key, value in tags.items())
     for role, patterns in (("sandbox", selector.sandbox_subnets), ("agent", selector.agent_subnets)):
         if any(_fits(pattern, named, labels) or _holds(pattern, subnet) for pattern in patterns):

@@ -130,7 +130,8 @@ MODELLED = frozenset(
 
 # Reviewed twice: they hold data, names, keys or settings. None adds a path for packets, a resolver, an identity, a
 # caller or a reader from another account, whatever its properties say. People's users and groups are no sandbox's, and
-# nothing here makes their credentials.
+# nothing here makes their credentials. What is beyond a peering or a transit gateway is outside already: the VPC's own
+# routes lead there or not. A provider of identities gives none of ours away: the trust policies that name it do.
 IRRELEVANT = frozenset(
     f"aws:{kind}"
     for kind in (
@@ -173,9 +174,19 @@ IRRELEVANT = frozenset(
         "ec2/imageBlockPublicAccess:ImageBlockPublicAccess",
         "ec2/instanceMetadataDefaults:InstanceMetadataDefaults",
         "ec2/keyPair:KeyPair",
+        "ec2/peeringConnectionOptions:PeeringConnectionOptions",
         "ec2/placementGroup:PlacementGroup",
         "ec2/vpcBlockPublicAccessExclusion:VpcBlockPublicAccessExclusion",
         "ec2/vpcBlockPublicAccessOptions:VpcBlockPublicAccessOptions",
+        "ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter",
+        "ec2transitgateway/peeringAttachment:PeeringAttachment",
+        "ec2transitgateway/peeringAttachmentAccepter:PeeringAttachmentAccepter",
+        "ec2transitgateway/prefixListReference:PrefixListReference",
+        "ec2transitgateway/route:Route",
+        "ec2transitgateway/routeTable:RouteTable",
+        "ec2transitgateway/routeTableAssociation:RouteTableAssociation",
+        "ec2transitgateway/routeTablePropagation:RouteTablePropagation",
+        "ec2transitgateway/vpcAttachmentAccepter:VpcAttachmentAccepter",
         "ecr/lifecyclePolicy:LifecyclePolicy",
         "ecr/registryScanningConfiguration:RegistryScanningConfiguration",
         "ecr/repository:Repository",
@@ -186,6 +197,8 @@ IRRELEVANT = frozenset(
         "iam/groupMembership:GroupMembership",
         "iam/groupPolicy:GroupPolicy",
         "iam/groupPolicyAttachment:GroupPolicyAttachment",
+        "iam/openIdConnectProvider:OpenIdConnectProvider",
+        "iam/samlProvider:SamlProvider",
         "iam/serviceLinkedRole:ServiceLinkedRole",
         "iam/user:User",
         "iam/userGroupMembership:UserGroupMembership",
@@ -221,6 +234,14 @@ IRRELEVANT = frozenset(
         "xray/samplingRule:SamplingRule",
     )
 )
+# Zones answer names of their own to a VPC, past the lists of its firewall.
+_NAMES = frozenset(
+    {
+        "aws:route53/vpcAssociationAuthorization:VpcAssociationAuthorization",
+        "aws:route53/zone:Zone",
+        "aws:route53/zoneAssociation:ZoneAssociation",
+    }
+)
 # They make nothing by themselves: what they make, or are for, is listed beside them.
 _NOTHING = (
     "pulumi:pulumi:",  # the stack, references to other stacks' outputs (which are values here)
@@ -252,6 +273,8 @@ def gaps(stack: Stack, reviewed: tuple[str, ...] = ()) -> Iterator[Gap]:
             patches = those if kind.endswith("Patch") else bare
             if patches:
                 yield Gap(EVERY_CLAIM, f"{_names(patches)} ({kind}): what object that makes is not in the facts")
+        elif kind in _NAMES:
+            yield Gap(frozenset({"E2"}), f"{_names(those)}: which names it answers is not modelled ({kind})")
         elif not all(one.component or _is_nothing(one) for one in those):
             yield Gap(EVERY_CLAIM, f"{_names(those)}: resource type {kind} is neither modelled nor reviewed")
 

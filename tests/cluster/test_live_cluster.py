@@ -157,6 +157,41 @@ def test_a_kind_that_nobody_reviewed_is_named(deployed: Deployed) -> None:
     assert any("Tunnel" in reason for reason in verdict.reasons)
 
 
+def test_a_kind_of_a_version_that_is_not_preferred_is_named(deployed: Deployed) -> None:
+    """Two kinds of one group, each in a version of its own: the server prefers one of the versions."""
+    admin = deployed.plane.admin
+    kinds, schema = {"v1": "Road", "v1alpha1": "Bridge"}, {"openAPIV3Schema": {"type": "object"}}
+    definitions = [
+        {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{kind.lower()}s.ways.example"},
+            "spec": {
+                "group": "ways.example", "scope": "Namespaced", "names": {"plural": f"{kind.lower()}s", "kind": kind},
+                "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
+            },
+        }
+        for version, kind in kinds.items()
+    ]  # fmt: skip
+    bridge = {
+        "apiVersion": "ways.example/v1alpha1",
+        "kind": "Bridge",
+        "metadata": {"name": "out", "namespace": "default"},
+    }
+    try:
+        for one in definitions:
+            admin.apply(one, manager="tests")
+        for version, kind in kinds.items():
+            path = f"/apis/ways.example/{version}"
+            wait_for(lambda p=path, k=kind: k in str(admin.request("GET", p).body) or None, "the new kind")
+        admin.apply(bridge, manager="tests")
+        verdict = deployed.verdicts("E1")["E1"]
+    finally:
+        for one in definitions:
+            admin.request("DELETE", admin.path(one))
+    assert isinstance(verdict, Unknown)
+    assert any("Bridge" in reason for reason in verdict.reasons)
+
+
 def test_what_an_identity_may_not_list_is_named(deployed: Deployed, tmp_path: Path) -> None:
     """Without rights nothing is proved, and each kind that was refused is named."""
     path = tmp_path / "config"

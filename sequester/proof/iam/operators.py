@@ -106,6 +106,8 @@ def _within(one: _Block, blocks: list[_Block]) -> bool:
 
 def _numbers(order: Callable[[float, float], bool]) -> Test:
     def test(known: Value, patterns: tuple[str, ...]) -> Truth:
+        if known.since:
+            return _dates(order)(known, patterns)
         try:
             return _said(true=any(order(float(known.text or ""), float(p)) for p in patterns))
         except ValueError:

@@ -15,12 +15,18 @@ class ListRef:
 
     id: str
 
+    def __str__(self) -> str:
+        return self.id
+
 
 @dataclass(frozen=True, slots=True)
 class GroupRef:
     """A rule that names a security group: the addresses of its members."""
 
     id: str
+
+    def __str__(self) -> str:
+        return self.id
 
 
 Peer: TypeAlias = Prefix | ListRef | GroupRef

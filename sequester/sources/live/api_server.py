@@ -101,20 +101,27 @@ def _client(kubeconfig: str | None, context: str | None) -> Any:
 
 
 def _discovered(client: Any) -> Iterator[tuple[str, str, str]]:
-    """apiVersion, kind and path of each kind worth reading, at the version that the server prefers."""
-    versions = ["v1"]
-    for raw in items(_get(client, "/apis").get("groups"), "groups"):
-        group = mapping(raw, "group")
-        versions.append(text(mapping(group.get("preferredVersion"), "preferredVersion").get("groupVersion"), "group"))
-    for version in versions:
+    """apiVersion, kind and path of each kind worth reading, in the version that the server prefers of its versions."""
+    seen: set[tuple[str, str]] = set()
+    for version in ("v1", *_versions(client)):
         root = f"/apis/{version}" if "/" in version else f"/api/{version}"
         for raw in items(_get(client, root).get("resources"), root):
             one = mapping(raw, root)
             name, kind = text(one.get("name"), root), text(one.get("kind"), root)
             group = version.rpartition("/")[0]
             listable = "/" not in name and "list" in items(one.get("verbs"), root)
-            if listable and (kind in KINDS or group not in REVIEWED_GROUPS):
+            if listable and (kind in KINDS or group not in REVIEWED_GROUPS) and (group, kind) not in seen:
+                seen.add((group, kind))
                 yield version, kind, f"{root}/{name}"
+
+
+def _versions(client: Any) -> Iterator[str]:
+    """Of each group the version that the server prefers, then the others: a kind may be in one of those alone."""
+    for raw in items(_get(client, "/apis").get("groups"), "groups"):
+        group = mapping(raw, "group")
+        others = [mapping(one, "versions") for one in items(group.get("versions"), "versions")]
+        listed = [mapping(group.get("preferredVersion"), "preferredVersion"), *others]
+        yield from dict.fromkeys(text(one.get("groupVersion"), "group") for one in listed)
 
 
 def _listed(client: Any, path: str) -> Iterator[Object]:

@@ -37,7 +37,8 @@ def _by_role(facts: Mapping[str, Any], request: Request) -> bool:
     """A call with a role's credentials: by its own policies and all that narrows them, or by a resource's."""
     role = facts["identities"][request.principal]
     guards = [[EVERYTHING, c["document"]] for c in facts["ceilings"] if c["sure"] and c["kind"] == "service"]
-    known = {"aws:PrincipalAccount": ACCOUNT, "aws:PrincipalArn": request.principal}
+    told = {key: values[0] for key, values in request.context.items()}
+    known = {**told, "aws:PrincipalAccount": ACCOUNT, "aws:PrincipalArn": request.principal}
     limits = [role["boundary"]] if role["boundary"] else []
     own = [document for _, document in role["policies"]]
     for resource in (request.resource, f"arn:aws:x:x:{ACCOUNT}:x", "arn:aws:s3:::x/y", *facts["functions"]):

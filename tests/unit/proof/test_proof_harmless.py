@@ -93,7 +93,7 @@ HARMLESS: Rows = {name: row for family in FAMILIES for name, row in family.HARML
         policy("x", namespace="research-agent", egress=[block("198.51.100.0/24")]))),
     "two policies that cover every pod": ("E1", "blueprint", lambda w: w.unapply("NetworkPolicy", "deny-all", SANDBOX).apply(
         policy("a", select={"matchExpressions": [{"key": "x", "operator": "Exists"}]}, egress=[]),
-        policy("b", select={"matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]}, egress=[]), policy("c", egress=[]))),
+        policy("b", select={"matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]}, egress=[]))),
     "a listed name of AWS": ("E2", "blueprint", allowing("sts.us-east-1.amazonaws.com")),
     "a block before": ("E2", "blueprint", lambda w: w.with_("route53/resolverFirewallRule:ResolverFirewallRule", "x", action="BLOCK",
         priority=1, firewallDomainListId=w.id("ResolverFirewallDomainList", "sequester-allowed"),

@@ -167,6 +167,7 @@ def test_a_namespace_by_its_own_name() -> None:
         ([{"matchExpressions": [{"key": "a", "operator": "Exists"}]}, {"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]}], True),
         ([{"matchExpressions": [{"key": "a", "operator": "In", "values": ["1"]}]}, {"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["1"]}]}], True),
         ([{"matchLabels": {"a": "1"}}, {"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]}], False),
+        ([{"matchLabels": {"a": "other"}}, {"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]}], False),
     ],
 )  # fmt: skip
 def test_selectors_that_together_leave_no_pod_out(selectors: list[dict[str, Any]], covered: bool) -> None:
@@ -182,6 +183,10 @@ def test_selectors_that_together_leave_no_pod_out(selectors: list[dict[str, Any]
         "podSelector: {}\negress: [{ports: [{protocol: ICMP}]}]",
         "podSelector: {}\negress: [{ports: [{port: 80, endPort: 79}]}]",
         "podSelector: {}\npolicyTypes: [Outward]",
+        "podSelector: {}\negres: [{}]",
+        "podSelector: {}\negress: [{from: [{podSelector: {}}]}]",
+        "podSelector: {}\negress: [{to: [{podSelector: {matchLabel: {a: b}}}]}]",
+        "podSelector: {}\negress: [{ports: [{Port: 80}]}]",
         "podSelector: {matchExpressions: [{key: a, operator: Like, values: [b]}]}\npolicyTypes: [Egress]",
     ],
 )

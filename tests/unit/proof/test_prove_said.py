@@ -131,7 +131,48 @@ def test_an_exception_that_has_ended_or_is_not_needed_is_told(prove: Prove, tmp_
     assert "is no way out any more: take it off the list" in prove(DENY_ALL, more=needless).stderr
 
 
+SELECTORS = {
+    "nothing": "sandbox_subnets: null",
+    "a tag without a value": "sandbox_subnets: ['tag:tier']",
+    "a block that is none": "sandbox_subnets: ['10.0.0.0/99']",
+    "half of an account": "trusted_accounts: ['12']",
+    "a key twice": "sandbox_subnets: [a]\nsandbox_subnets: [b]",
+    "a key that there is none of": "sandbox_subnet: [a]",
+}
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_a_bad_selector_is_one_line(prove: Prove, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "selector.yaml"
+    path.write_text(SELECTORS[name])
+    result = prove(DENY_ALL, more=("--selector", str(path)))
+    assert result.exit_code == 64
+    assert result.stderr.startswith("sequester prove: selector.yaml")
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_selector_that_finds_nothing_is_named(prove: Prove, tmp_path: Path) -> None:
+    path = tmp_path / "selector.yaml"
+    path.write_text("sandbox_subnets: ['tag:tier=none']\nsandbox_namespaces: ['nowhere-*']")
+    result = prove(DENY_ALL, more=("--selector", str(path), "--format", "json"))
+    assert result.exit_code == 2
+    assert "sandbox_subnets (tag:tier=none)" in result.stdout
+    assert "sandbox_namespaces (nowhere-*)" in result.stdout
+
+
+@pytest.mark.parametrize("form", ["table", "json", "sarif", "junit", "markdown"])
+def test_no_name_breaks_what_is_said(prove: Prove, form: str) -> None:
+    """Half of a surrogate pair, a terminal's commands, the end of a text."""
+    name = "careless\ud800\x1b[2J\x00"
+    bad = {**OPEN, "metadata": {"name": name, "namespace": "research-sandbox"}}
+    result = prove(DENY_ALL, bad, more=("--format", form))
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "\x1b[2J" not in result.stdout
+
+
 BAD = {
+    "digits of another script": (("--account", "١٢٣٤٥٦٧٨٩٠١٢"), ": is no account: write its 12 digits"),
     "a claim": (("--claim", "E9"), "E9: is no claim: use E1, "),
     "a claim to explain": (("--explain", "nine"), "NINE: is no claim: use E1, "),
     "an account": (("--account", "12"), "--account 12: is no account: write its 12 digits"),

@@ -73,6 +73,7 @@ IDENTITIES: dict[str, Change] = {
 
 OIDC = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/X"
 FURTHER: Rows = {
+    "invoke under condition": ("E4", "blueprint", may("lambda:InvokeFunction", Null={"aws:SourceVpc": "false"})),
     "CreateFunction": ("E4", "blueprint", may("lambda:CreateFunction")),
     "UpdateFunctionCode": ("E4", "blueprint", may("lambda:UpdateFunctionCode")),
     "AddPermission": ("E4", "blueprint", may("lambda:AddPermission")),
@@ -146,7 +147,6 @@ UNDECIDED: Rows = {
     "alarms to a phone": ("E4", "blueprint", subscribed("application", f"arn:aws:sns:us-east-1:{ACCOUNT}:endpoint/GCM/x/1")),
     "second group with system role": ("E4", "blueprint", lambda w: w.with_("eks/nodeGroup:NodeGroup", "ng", "ng-9", clusterName="sequester", subnetIds=[w.subnet("sandbox").id], nodeRoleArn=f"arn:aws:iam::{ACCOUNT}:role/sequester-control-plane")),
     "logs delete": ("E4", "blueprint", may("logs:DeleteLogGroup")),
-    "invoke under condition": ("E4", "blueprint", may("lambda:InvokeFunction", Null={"aws:SourceVpc": "false"})),
     "node uses another role": ("E4", "blueprint", lambda w: w.set("NodeGroup", "sequester-sandbox", nodeRoleArn=f"arn:aws:iam::{ACCOUNT}:role/sequester-agent-research")),
     "node role not in plan": ("E4", "blueprint", lambda w: w.set("NodeGroup", "sequester-sandbox", nodeRoleArn=f"arn:aws:iam::{ACCOUNT}:role/other")),
     "instance profile on sandbox instance": ("E4", "blueprint", lambda w: w.with_("iam/instanceProfile:InstanceProfile", "ip", "ip", name="ip", role="sequester-agent-research").with_("ec2/instance:Instance", "i", "i-9", subnetId=w.subnet("sandbox").id, iamInstanceProfile="ip")),

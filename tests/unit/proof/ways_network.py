@@ -189,12 +189,50 @@ def second_acl(w: World) -> World:
     return w.with_(kind, "late", subnetId=w.subnet("sandbox").id, networkAclId="acl-open")
 
 
+ADDRESS = {"subnetId": "", "associatePublicIpAddress": False, "vpcSecurityGroupIds": ["sg-9"]}
+
+
+def addressed(w: World, **more: object) -> World:
+    """An instance in a sandbox's subnet, whose group lets everything out."""
+    egress = [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}]
+    w = w.with_("ec2/securityGroup:SecurityGroup", "box", "sg-9", vpcId=w.vpc.id, ingress=[], egress=egress)
+    return w.with_("ec2/instance:Instance", "box", "i-9", **{**ADDRESS, "subnetId": w.subnet("sandbox").id, **more})
+
+
+def service(w: World) -> World:
+    """A service that names no group, where the VPC's default group lets everything out."""
+    egress = [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}]
+    where = {"subnets": [w.subnet("sandbox").id], "assignPublicIp": True}
+    w = w.with_("ecs/service:Service", "svc", "svc-9", networkConfiguration=where)
+    return w.set("DefaultSecurityGroup", "sequester", egress=egress)
+
+
+def load_balancer_endpoint(w: World) -> World:
+    """Its subnet leads nowhere, but its appliances stand in a VPC of their own."""
+    w = w.with_(
+        "ec2/vpcEndpoint:VpcEndpoint", "lb", "vpce-lb", vpcId=w.vpc.id, vpcEndpointType="GatewayLoadBalancer",
+        subnetIds=[w.subnet("control").id], serviceName="com.amazonaws.vpce.us-east-1.vpce-svc-1",
+    )  # fmt: skip
+    return route(w, destinationCidrBlock="0.0.0.0/0", vpcEndpointId="vpce-lb")
+
+
+def nat_address(w: World) -> World:
+    """A NAT gateway's Elastic IP, as a refresh tells it: by the gateway's interface."""
+    w = nat(w).set("NatGateway", "nat", networkInterfaceId="eni-nat")
+    return w.with_("ec2/eip:Eip", "nat", "eipalloc-nat", networkInterface="eni-nat", instance="")
+
+
 def last(w: World) -> World:
     """What was added last is read last: facts are read in the order of their URNs, and what has none comes first."""
     return replace(w, resources=(*w.resources[:-1], replace(w.resources[-1], urn="~")))
 
 
 FURTHER: Rows = {
+    "an instance that tells a public address": ("E1", "by_groups", lambda w: addressed(w, publicIp="198.51.100.9")),
+    "an address for an instance's first interface": ("E1", "by_groups", lambda w: addressed(w, primaryNetworkInterfaceId="eni-9").with_("ec2/eipAssociation:EipAssociation", "a", networkInterfaceId="eni-9")),
+    "an address for an interface that may be an instance's": ("E1", "by_groups", lambda w: addressed(w).with_("ec2/eip:Eip", "a", networkInterface="eni-elsewhere")),
+    "a route to the first interface of a forwarding instance": ("E1", "by_routes", lambda w: route(forwarder(w).set("Instance", "forwarder", primaryNetworkInterfaceId="eni-f"), destinationCidrBlock="0.0.0.0/0", networkInterfaceId="eni-f")),
+    "a service without a group": ("E1", "by_groups", service),
     "the VPC's own ACL taken over": ("E1", "by_acls", lambda w: w.without("NetworkAclAssociation", "sequester-sandbox-us-east-1a").with_("ec2/defaultNetworkAcl:DefaultNetworkAcl", "d", "acl-d", vpcId=w.vpc.id, defaultNetworkAclId="acl-d", subnetIds=[w.subnet("sandbox").id], egress=[{"ruleNo": 1, "action": "allow", "protocol": "-1", "fromPort": 0, "toPort": 0, **ANY4}], ingress=[])),
     "main table association swap": ("E1", "by_routes", lambda w: gateway(w).without("RouteTableAssociation", w.subnet("sandbox").name).set("Vpc", "sequester", mainRouteTableId="rtb-open", defaultRouteTableId="rtb-open").with_("ec2/routeTable:RouteTable", "o", "rtb-open", vpcId=w.vpc.id, routes=[{**ANY4, "gatewayId": "igw-1"}])),
     "blackhole twin": ("E1", "by_routes", lambda w: inline(gateway(w), {**ANY4, "gatewayId": "igw-1"}, {"cidrBlock": "10.42.0.0/16", "gatewayId": "local"})),
@@ -248,6 +286,11 @@ FURTHER: Rows = {
 }  # fmt: skip
 
 UNDECIDED: Rows = {
+    "a load balancer's appliances, and a subnet that leads nowhere": ("E1", "by_routes", load_balancer_endpoint),
+    "a VPC without a range": ("E1", "blueprint", lambda w: w.set("Vpc", "sequester", cidrBlock=None)),
+    "a VPC whose range is a number": ("E1", "blueprint", lambda w: w.set("Vpc", "sequester", cidrBlock=10)),
+    "a subnet without a range": ("E1", "blueprint", lambda w: w.set("Subnet", w.subnet("system").name, cidrBlock=None)),
+    "a group of a VPC beyond a peering": ("E1", "by_groups", lambda w: egress_rule(w, ipProtocol="tcp", fromPort=443, toPort=443, referencedSecurityGroupId="210987654321/sg-9")),
     "asg mixed policy": ("E1", "by_groups", lambda w: w.with_("autoscaling/group:Group", "g", "asg-1", vpcZoneIdentifiers=[w.subnet("sandbox").id], mixedInstancesPolicy={"launchTemplate": {"launchTemplateSpecification": {"launchTemplateId": "lt-x"}}})),
     "EKS Auto Mode": ("E1", "blueprint", lambda w: w.set("Cluster", "sequester", computeConfig={"enabled": True, "nodePools": ["general-purpose"]})),
     "hybrid nodes": ("E1", "blueprint", lambda w: w.set("Cluster", "sequester", remoteNetworkConfig={"remoteNodeNetworks": {"cidrs": ["10.200.0.0/16"]}})),
@@ -284,6 +327,9 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "the address of a NAT gateway": ("E1", "blueprint", lambda w: route(open_acls(open_groups(nat_address(w))), destinationCidrBlock="0.0.0.0/0", gatewayId="igw-1")),
+    "an instance without a public address": ("E1", "by_groups", lambda w: addressed(w, userData=w.one("LaunchTemplate", "sequester-sandbox").properties["userData"])),
+    "an address for another instance's first interface": ("E1", "by_groups", lambda w: addressed(w, primaryNetworkInterfaceId="eni-9", userData=w.one("LaunchTemplate", "sequester-sandbox").properties["userData"]).with_("ec2/instance:Instance", "other", "i-8", primaryNetworkInterfaceId="eni-8", vpcSecurityGroupIds=["sg-8"]).with_("ec2/eip:Eip", "a", networkInterface="eni-8")),
     "a default route out, and a group that speaks of its members": ("E1", "by_groups", lambda w: egress_rule(w, ipProtocol="tcp", fromPort=53, toPort=53, referencedSecurityGroupId=w.group("sandbox-node"))),
     "a regional NAT gateway without a route": ("E1", "by_routes", lambda w: regional(gateway(w))),
     "a regional NAT gateway beyond its IPv6 range": ("E1", "by_routes", lambda w: route(regional(gateway(w)), destinationIpv6CidrBlock="2001:db8::/32", natGatewayId="nat-r")),

@@ -186,6 +186,8 @@ UNDECIDED: Rows = {
 SETTINGS = (
     "accessanalyzer/analyzer:Analyzer", "acm/certificate:Certificate", "budgets/budget:Budget", "cfg/recorder:Recorder",
     "ebs/encryptionByDefault:EncryptionByDefault", "ebs/volume:Volume", "ec2/placementGroup:PlacementGroup",
+    "ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter", "ec2transitgateway/route:Route",
+    "ec2transitgateway/routeTable:RouteTable", "iam/openIdConnectProvider:OpenIdConnectProvider", "route53/zone:Zone",
     "iam/accountPasswordPolicy:AccountPasswordPolicy", "iam/group:Group", "iam/serviceLinkedRole:ServiceLinkedRole",
     "iam/user:User", "iam/userPolicyAttachment:UserPolicyAttachment",
     "s3/accountPublicAccessBlock:AccountPublicAccessBlock", "securityhub/account:Account", "wafv2/webAcl:WebAcl",

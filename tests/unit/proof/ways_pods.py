@@ -93,6 +93,9 @@ METADATA: dict[str, Change] = {
 
 
 FURTHER: Rows = {
+    "a value that no policy speaks of": ("E1", "blueprint", lambda w: w.unapply("NetworkPolicy", "deny-all", SANDBOX).apply(
+        policy("a", select={"matchLabels": {"tier": "other"}}, egress=[]),
+        policy("b", select={"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, egress=[]))),
     "an image that takes no scripts": ("E1", "blueprint", lambda w: w.set("NodeGroup", "sequester-sandbox", amiType="BOTTLEROCKET_x86_64")),
     "Windows": ("E1", "blueprint", lambda w: w.set("NodeGroup", "sequester-sandbox", amiType="WINDOWS_CORE_2022_x86_64")),
     "an image without nft": ("E1", "blueprint", lambda w: w.set("NodeGroup", "sequester-sandbox", amiType="AL2_x86_64")),
@@ -126,6 +129,10 @@ FURTHER: Rows = {
 }  # fmt: skip
 
 UNDECIDED: Rows = {
+    "a selector in another spelling": ("E1", "blueprint", deny_all(lambda x: x["spec"].update(podselector={"matchLabels": {"a": "b"}}))),
+    "labels in another spelling": ("E1", "blueprint", deny_all(lambda x: x["spec"].update(podSelector={"matchlabels": {"a": "b"}}))),
+    "a rule in another spelling": ("E1", "blueprint", opened(egress=[{"To": [{"ipBlock": {"cidr": "10.42.0.0/16"}}]}])),
+    "a block in another spelling": ("E1", "blueprint", opened(egress=[{"to": [{"ipBlock": {"cidr": "10.42.0.0/16", "exclude": ["10.42.0.0/16"]}}]}])),
     "template version pinned older": ("E1", "blueprint", lambda w: w.set("NodeGroup", "sequester-sandbox", launchTemplate={**w.one("NodeGroup", "sequester-sandbox").properties["launchTemplate"], "version": "1"}).set("LaunchTemplate", "sequester-sandbox", latestVersion=3)),
     "template other": ("E1", "blueprint", lambda w: w.set("NodeGroup", "sequester-sandbox", launchTemplate={"id": "lt-elsewhere", "version": "1"})),
     "a policy endpoint by hand": ("E1", "blueprint", applied({"apiVersion": "networking.k8s.aws/v1alpha1", "kind": "PolicyEndpoint", "metadata": {"name": "deny-all-x1", "namespace": SANDBOX, "labels": {}}, "spec": {"egress": [{"cidr": "0.0.0.0/0"}]}})),
@@ -144,6 +151,7 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "a policy for a pod that cannot be": ("E1", "blueprint", opened(select={"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["b"]}]}, egress=[{}])),
     "ANP Pass": ("E1", "blueprint", applied({"apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": "AdminNetworkPolicy", "metadata": {"name": "x"}, "spec": {"egress": [{"action": "Pass"}]}})),
     "an image of one's own": ("E1", "blueprint", lambda w: w.set("LaunchTemplate", "sequester-sandbox", imageId="ami-0123456789abcdef0")),
     "a policy endpoint of the controller's": ("E1", "blueprint", applied({"apiVersion": "networking.k8s.aws/v1alpha1", "kind": "PolicyEndpoint", "metadata": {"name": "deny-all-x1", "namespace": SANDBOX, "ownerReferences": [{"kind": "NetworkPolicy", "name": "deny-all"}]}, "spec": {"egress": []}})),

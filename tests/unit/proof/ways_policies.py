@@ -50,6 +50,22 @@ def chain(*changes: Change) -> Change:
     return edit
 
 
+def federated(host: str, **conditions: Any) -> dict[str, Any]:
+    """A trust statement for the identities of a provider of OpenID Connect."""
+    principal = {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"}
+    return {
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": conditions,
+    }
+
+
+def saml(account: str) -> dict[str, Any]:
+    principal = {"Federated": f"arn:aws:iam::{account}:saml-provider/people"}
+    return {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRoleWithSAML"}
+
+
 def also(*those: dict[str, Any], name: str = "also") -> Change:
     """More statements for the sandbox node's role."""
     return lambda w: w.with_("iam/rolePolicy:RolePolicy", name, role=NODE, policy=doc(*those))
@@ -159,6 +175,14 @@ def e7(change: Change) -> tuple[str, str, Change]:
 
 
 FURTHER: Rows = {
+    "from a day that is past": ("E4", "blueprint", may("sqs:SendMessage", DateGreaterThan={"aws:CurrentTime": "2020-01-01T00:00:00Z"})),
+    "from a second that is past": ("E4", "blueprint", may("sqs:SendMessage", NumericGreaterThan={"aws:EpochTime": "1577836800"})),
+    "with TLS": ("E4", "blueprint", may("sqs:SendMessage", Bool={"aws:SecureTransport": "true"})),
+    "from any address": ("E4", "blueprint", may("sqs:SendMessage", IpAddress={"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1", "::/0"]})),
+    "through our endpoint": ("E4", "blueprint", lambda w: may("lambda:InvokeFunction", StringEquals={"aws:SourceVpce": w.id("VpcEndpoint", "sequester-lambda")})(w)),
+    "not through an endpoint of somebody's": ("E4", "blueprint", also(grant("sqs:*"), deny("sqs:*", StringEquals={"aws:SourceVpce": "vpce-1"}))),
+    "on resources of ours": ("E4", "blueprint", may("sqs:SendMessage", StringEquals={"aws:ResourceAccount": ACCOUNT})),
+    "a role for whoever has a token": ("E4", "blueprint", role("tokens", {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"})),
     # What narrows, and does not.
     "boundary that permits all": e4(chain(may(INVOKE), bounded_by(grant("*")))),
     "boundary that permits it": e4(chain(may(INVOKE), bounded_by(grant("lambda:*"), deny("lambda:Delete*")))),
@@ -250,6 +274,11 @@ FURTHER: Rows = {
 }  # fmt: skip
 
 UNDECIDED: Rows = {
+    "a provider that nobody has reviewed": ("E4", "blueprint", role("ci", federated("agent.ci.example", StringEquals={"agent.ci.example:aud": "sts.amazonaws.com"}))),
+    "any provider": ("E4", "blueprint", role("ci", {"Effect": "Allow", "Principal": {"Federated": "*"}, "Action": "sts:AssumeRoleWithWebIdentity"})),
+    "a provider of another account": ("E4", "blueprint", role("people", saml(OTHER))),
+    "until a day that will come": ("E4", "blueprint", may("sqs:SendMessage", DateLessThan={"aws:CurrentTime": "2099-01-01T00:00:00Z"})),
+    "from our office": ("E4", "blueprint", may("sqs:SendMessage", IpAddress={"aws:SourceIp": "198.51.100.0/24"})),
     "a policy of the organization on a root that is not known to be ours": e4(chain(may(INVOKE), organization(deny("lambda:*"), target="r-9", member=False))),
     "a policy of the organization on our account, which may be its management account": e4(chain(may(INVOKE), organization(deny("lambda:*"), member=False))),
     "a policy of the organization whose kind is not enabled": e4(chain(may(INVOKE), organization(deny("lambda:*")), management(OTHER, enabledPolicyTypes=[]))),
@@ -278,6 +307,9 @@ UNDECIDED: Rows = {
 }  # fmt: skip
 
 HARMLESS: Rows = {
+    "until a day that is past": ("E4", "blueprint", may("sqs:SendMessage", DateLessThan={"aws:CurrentTime": "2020-01-01T00:00:00Z"})),
+    "one subject of a provider that nobody has reviewed": ("E4", "blueprint", role("ci", federated("agent.ci.example", StringEquals={"agent.ci.example:sub": "organization:ours"}))),
+    "people of ours": ("E4", "blueprint", role("people", saml(ACCOUNT))),
     "a denial that ForAllValues keeps": e7(invocation("live", lambda d: [s.update(Condition={"ForAllValues:StringNotEquals": s["Condition"]["StringNotEquals"]}) for s in d["Statement"] if s.get("Sid") == "NotThroughOurEndpoint"])),
     "denials in one more document": e7(lambda w: w.with_("lambda/permission:Permission", "p", function="sequester-responder", action=INVOKE, principal="events.amazonaws.com", sourceArn=f"arn:aws:events:us-east-1:{ACCOUNT}:rule/x")),
     "a boundary that permits all": e4(bounded_by(grant("*"))),
