@@ -1,6 +1,8 @@
 """The checker reads filter patterns by itself: as AWS documents them, and as the prover's reading does."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from proof_world import World
@@ -73,7 +75,7 @@ def _as_the_prover_reads(pattern: str, line: str) -> bool:
 def test_both_count_the_same_lines(world: World) -> None:
     """Every filter of the blueprint, on every line that the prover or the checker knows of an attempt."""
     model, selector = world.model(), Selector()
-    facts = facts_for(model, "E8")
+    facts: Mapping[str, Any] = facts_for(model, "E8")
     lines = {s.message for sensor in model.watch.sensors for s in sightings(model, selector, sensor)}
     for sensor in facts["model"]["watch"]["sensors"]:
         lines |= {one.line for one in left(facts["model"], facts["selector"], sensor)}
