@@ -35,6 +35,12 @@ def shared_upstream(authority: trustme.CA) -> Iterator[Upstream]:
         yield upstream
 
 
+@pytest.fixture(autouse=True)
+def as_new(shared_upstream: Upstream) -> None:
+    """Whatever another test had it answer."""
+    shared_upstream.reset()
+
+
 @pytest.fixture(scope="module")
 def clients() -> Iterator[Clients]:
     """AWS as moto has it, in this process; one for a file, since what stays open is open under the next one."""
@@ -51,7 +57,6 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def lane(clients: Clients, shared_upstream: Upstream, tls: ssl.SSLContext) -> door_lane.Lane:
-    shared_upstream.reset()
     tenant = f"tenant-{os.getpid()}-{next(_tenants)}"
     return door_lane.Lane(tenant, clients, shared_upstream, tls)
 

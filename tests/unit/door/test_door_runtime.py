@@ -88,8 +88,7 @@ def runtime(environ: dict[str, str]) -> Iterator[LambdaRuntime]:
 
 
 @pytest.fixture
-def door(runtime: LambdaRuntime, shared_upstream: Upstream) -> Door:
-    shared_upstream.reset()
+def door(runtime: LambdaRuntime) -> Door:
     return Door(invoke=runtime.invoke)
 
 
@@ -111,7 +110,6 @@ URLS = [
 
 
 def test_attacks_are_denied_in_the_runtime_as_they_are_here(runtime: LambdaRuntime, shared_upstream: Upstream) -> None:
-    shared_upstream.reset()
     for attack in URLS[::3]:
         answer = json.loads(runtime.invoke(json.dumps(attack.request).encode(), SYNCHRONOUS))
         assert answer.get("denied", {}).get("rule") == attack.rule, attack.name
@@ -126,7 +124,6 @@ def test_a_private_address_is_refused_in_the_runtime(door: Door) -> None:
 
 
 def test_an_asynchronous_invocation_is_refused(runtime: LambdaRuntime, shared_upstream: Upstream) -> None:
-    shared_upstream.reset()
     request = json.dumps({"url": f"https://{HOST}/v1/items"}).encode()
     assert json.loads(runtime.invoke(request, None))["denied"]["rule"] == "request.asynchronous"
     assert shared_upstream.connections == 0
@@ -203,7 +200,6 @@ def test_requests_and_answers_are_as_the_schema_says(runtime: LambdaRuntime) -> 
 
 def test_an_unforeseen_failure_is_a_denial(environ: dict[str, str], shared_upstream: Upstream) -> None:
     """In an instance of its own, which is broken afterwards."""
-    shared_upstream.reset()
     request = json.dumps({"url": f"https://{HOST}/v1/items", "break": True}).encode()
     with LambdaRuntime("door_root.handler", environ) as breaking:
         assert json.loads(breaking.invoke(request, SYNCHRONOUS)) == {
