@@ -162,7 +162,6 @@ def test_a_process_that_is_killed_leaves_a_chain_that_says_so(
     aws.s3.put_object(Bucket=CONFIG, Key=tenant, Body=document)
     environ = {**environ, "DOOR_TENANT": tenant, "DOOR_CONFIG_KEY": tenant}
     request = json.dumps({"url": f"https://{HOST}/v1/items"}).encode()
-    shared_upstream.reset()
     unfinished = 0
     for signal, at in ENDS:
         running = LambdaRuntime("door_root.handler", {**environ, "TEST_END": f"{signal} {at}"})
