@@ -7,7 +7,7 @@ from sequester.proof.decide import Finding
 from sequester.proof.iam.condition import Truth
 from sequester.proof.iam.document import statements
 from sequester.proof.iam.request import Caller, Region, allowed, covers
-from sequester.proof.let_in import is_strange, key_refuses, may, trusts
+from sequester.proof.let_in import is_strange, key_refuses, log_group_arn, may, trusts
 from sequester.proof.model import LogGroup, Model, Sensor
 from sequester.proof.verdict import Hop, Witness
 
@@ -29,12 +29,8 @@ def lost(model: Model, sensor: Sensor) -> Finding | None:
     return next(chain(_group(model, sensor, group), _writers(model, sensor), _endpoints(model, sensor)), None)
 
 
-def _arn(model: Model, group: str) -> str:
-    return f"arn:aws:logs:{model.region}:{model.account}:log-group:{group}"
-
-
 def _group(model: Model, sensor: Sensor, group: LogGroup) -> Iterator[Finding]:
-    arn = _arn(model, group.name)
+    arn = log_group_arn(model, group.name)
     if group.klass not in ("", "STANDARD"):
         how = f"of class {group.klass}, which metric filters do not read"
         yield Witness(f"{sensor.name} is not counted", (Hop(group.name, how),), f"make {group.name} STANDARD")
@@ -68,7 +64,7 @@ def _writers(model: Model, sensor: Sensor) -> Iterator[Finding]:
             yield _cannot_write(sensor, one.name, f"does not trust {service}")
         else:
             for action in _WRITES:
-                if not may(model, one, action, f"{_arn(model, sensor.sink)}*"):
+                if not may(model, one, action, f"{log_group_arn(model, sensor.sink)}*"):
                     yield _cannot_write(sensor, one.name, f"may not put records into {sensor.sink} ({action})")
 
 
@@ -81,10 +77,11 @@ def _endpoints(model: Model, sensor: Sensor) -> Iterator[Finding]:
         there = [e for e in model.endpoints if e.vpc == vpc and e.service == "logs"]
         if not there:
             yield f"{sensor.name}: nodes of {vpc} write to {sensor.sink}, and no endpoint of logs is in the facts"
+        records = f"{log_group_arn(model, sensor.sink)}*"
         for one in there:
             document = statements(one.policy, one.name) if one.policy else ()
             for arn in sensor.roles if document else ():
-                write = Region("logs:PutLogEvents", f"{_arn(model, sensor.sink)}*", {}, Caller(model.account, arn))
+                write = Region("logs:PutLogEvents", records, {}, Caller(model.account, arn))
                 if allowed(document, write).truth is Truth.FALSE:
                     yield _cannot_write(sensor, one.name, f"lets nobody put records into {sensor.sink}")
 

@@ -16,7 +16,7 @@ from sequester.proof.check_calls import Call
 from sequester.proof.check_filters import counts
 from sequester.proof.check_reasons import Facts, Reason, Refusal, sandboxes_of
 from sequester.proof.check_records import Left, left, of_door, of_supervisor
-from sequester.proof.check_services import hung_on, lets, may, runs, trusted
+from sequester.proof.check_services import hung_on, lets, log_group_arn, may, runs, trusted
 
 _HEARTBEATS = ("flow log", "Resolver log", "K8s audit")
 _SERVICES = {"flow log": "vpc-flow-logs.amazonaws.com", "CloudTrail VPCE": "cloudtrail.amazonaws.com"}
@@ -161,7 +161,7 @@ def _arrives(model: Facts, sensor: Any) -> Iterator[Refusal]:
     if not group or group["klass"] not in ("", "STANDARD") or group["masked"]:
         yield f"{sensor['name']}: {sink} is not in the facts, or not one that filters read as it is written"
         return
-    arn = f"arn:aws:logs:{model['region']}:{model['account']}:log-group:{sink}"
+    arn = log_group_arn(model, sink)
     service = f"logs.{model['region']}.amazonaws.com"
     if group["key"] and not _uses(model, group["key"], service, "kms:GenerateDataKey", arn):
         yield f"{sensor['name']}: {sink} is under {group['key']}, which CloudWatch Logs cannot use"

@@ -10,7 +10,7 @@ from typing import Any
 
 from sequester.proof.check_calls import Call, decision, texts
 from sequester.proof.check_reasons import Facts, Reason, Refusal, namespaces_of, role_of
-from sequester.proof.check_services import may, runs, trusted, written
+from sequester.proof.check_services import function_of, log_group_arn, may, runs, trusted, written
 
 _SECONDS, _MEBIBYTES, _SWEEP_MINUTES = 30, 256, 5
 _ACTS = "acts: it has the time, the memory and the rights, and nothing that it calls is off"
@@ -52,8 +52,7 @@ def refusals(model: Facts) -> Iterator[Refusal]:
             if not may(model, role, action):
                 yield f"{key} may not call {action}"
         for group in {f["log_group"] for f in model["watch"]["filters"]} if "logs:FilterLogEvents" in wanted else ():
-            arn = f"arn:aws:logs:{model['region']}:{model['account']}:log-group:{group}:*"
-            if not may(model, role, "logs:FilterLogEvents", arn):
+            if not may(model, role, "logs:FilterLogEvents", f"{log_group_arn(model, group)}:*"):
                 yield f"{key} may not read {group}"
         plain = [{"Statement": [each for each in written(model, role) if not each.get("Condition")]}]
         for name in _called(model, key):
@@ -68,7 +67,7 @@ def _told(model: Facts) -> list[str]:
     actions = {action for alarm in model["watch"]["alarms"] for action in alarm["actions"]}
     those = (s for s in model["watch"]["subscriptions"] if s["protocol"] == "lambda" and s["topic"] in actions)
     told = actions | {s["endpoint"] for s in those}
-    names = {":".join(arn.split(":")[:7]) for arn in told}
+    names = {function_of(arn) for arn in told}
     return [key for key, one in model["functions"].items() if key in names and one["concurrency"] != 0]
 
 
@@ -82,7 +81,7 @@ def _called(model: Facts, key: str) -> set[str]:
     """Functions beside this one that its role is given to invoke, by name."""
     given = [one for one in written(model, model["functions"][key]["role"]) if one["Effect"] == "Allow"]
     invoking = [one for one in given if "lambda:InvokeFunction" in texts(one.get("Action"))]
-    arns = {":".join(r.split(":")[:7]) for one in invoking for r in texts(one.get("Resource"))}
+    arns = {function_of(r) for one in invoking for r in texts(one.get("Resource"))}
     return {arn for arn in arns if arn.startswith(key.rpartition(":")[0]) and "*" not in arn} - {key}
 
 

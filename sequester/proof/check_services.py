@@ -28,9 +28,18 @@ def hung_on(model: Facts, *names: str) -> list[Any]:
     return [p["document"] for p in model["resource_policies"] if p["resource"] in names]
 
 
+def function_of(arn: str) -> str:
+    """The ARN of a function without the version or alias that is named with it."""
+    return ":".join(arn.split(":")[:7])
+
+
+def log_group_arn(model: Facts, name: str) -> str:
+    return f"arn:aws:logs:{model['region']}:{model['account']}:log-group:{name}"
+
+
 def runs(model: Facts, arn: str, service: str, source: str) -> str:
     """The ARN of the function that a service makes run by this ARN; the empty text if it does not."""
-    key = ":".join(arn.split(":")[:7])
+    key = function_of(arn)
     one = model["functions"].get(key)
     rest = arn[len(key) :]
     if not one or one["concurrency"] == 0 or (rest and rest[1:] not in (*one["aliases"], "$LATEST")):

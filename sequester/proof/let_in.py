@@ -36,6 +36,10 @@ def _means(one: Statement, principal: str) -> bool:
     return bool({principal, "*"} & {*(one.principals or ())})
 
 
+def log_group_arn(model: Model, name: str) -> str:
+    return f"arn:aws:logs:{model.region}:{model.account}:log-group:{name}"
+
+
 def may(model: Model, one: Identity, action: str, resource: str = "*") -> bool:
     """Whether a role may make some such call, within its boundary and the organization's denials."""
     document, limits, call = written(one), bounded(one), Region(action, resource, {})

@@ -11,7 +11,7 @@ from sequester.proof.grants import written
 from sequester.proof.iam.condition import Truth
 from sequester.proof.iam.evaluation import Layer
 from sequester.proof.iam.request import Region, allowed
-from sequester.proof.let_in import may, trusts
+from sequester.proof.let_in import log_group_arn, may, trusts
 from sequester.proof.model import Function, Identity, Model, Timer
 from sequester.proof.reviewed import RESPONDER_NEEDS, RESPONDER_READS, SWEPT
 from sequester.proof.telling import called, runs
@@ -159,7 +159,7 @@ def _refused(model: Model, one: Function, role: Identity) -> Iterator[str]:
             yield f"needs {action}, and {role.name} may not"
     action = RESPONDER_READS.get(one.handler)
     for group in sorted({f.log_group for f in model.watch.filters}) if action else ():
-        if not may(model, role, action or "", f"arn:aws:logs:{model.region}:{model.account}:log-group:{group}*"):
+        if not may(model, role, action or "", f"{log_group_arn(model, group)}*"):
             yield f"needs {action} of {group}, and {role.name} may not"
 
 

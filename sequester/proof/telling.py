@@ -95,15 +95,13 @@ def topics(model: Model) -> Iterator[Finding]:
         said = [{"aws:sourceaccount": model.account, "aws:sourcearn": alarm.arn} for alarm in of]
         own = hung_on(model, arn)
         secure = [{**one, "aws:securetransport": "true", "aws:sourceowner": model.account} for one in said]
-        how = "" if not own or all(lets(own, _TELLS, "sns:Publish", arn, one) for one in secure) else (
-            "its policy does not let CloudWatch publish"
-        )  # fmt: skip
+        published = not own or all(lets(own, _TELLS, "sns:Publish", arn, one) for one in secure)
         if is_strange(model, key):
             yield f"{arn} is under the key {key}, which is not in the facts"
             continue
-        if key:
-            refused = (key_refuses(model, key, _TELLS, ("kms:Decrypt", "kms:GenerateDataKey"), one) for one in said)
-            how = how or next(filter(None, refused), "")
+        uses = ("kms:Decrypt", "kms:GenerateDataKey")
+        refused = (key_refuses(model, key, _TELLS, uses, one) for one in said) if key else ()
+        how = next(filter(None, refused), "") if published else "its policy does not let CloudWatch publish"
         if how:
             yield Witness(f"no alarm reaches {arn}", (Hop(arn, how),), f"let {_TELLS} use {arn} and its key")
         else:

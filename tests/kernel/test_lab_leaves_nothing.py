@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import pytest
+from leftovers import descriptors
 
 from sequester.lab.facts import Facts
 from sequester.lab.lab import lab
@@ -83,15 +84,6 @@ def directories() -> set[Path]:
     return set(Path(gettempdir()).glob(f"sequester-lab-{os.getpid()}-*"))
 
 
-def descriptors_open() -> set[tuple[str, str]]:
-    """Those of this process, each with what it is of. What earlier tests left may go meanwhile: more is a leak."""
-    found: set[tuple[str, str]] = set()
-    for entry in list(Path("/proc/self/fd").iterdir()):
-        with suppress(OSError):
-            found.add((entry.name, str(entry.readlink())))
-    return found
-
-
 def started(pid: int) -> str:
     """When a process began, in the kernel's ticks (proc_pid_stat(5)); nothing if there is none, or one that has ended.
 
@@ -110,7 +102,7 @@ def gone(begun: dict[int, str], seconds: float = 30) -> bool:
 
 
 def test_a_lab_that_ends_leaves_nothing() -> None:
-    descriptors, threads = descriptors_open(), set(threading.enumerate())
+    before, threads = descriptors(), set(threading.enumerate())
     forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text()
     tables = subprocess.run(["nft", "list", "tables"], capture_output=True, check=True).stdout
     with lab(small()) as world:
@@ -126,17 +118,17 @@ def test_a_lab_that_ends_leaves_nothing() -> None:
     assert gone(begun)
     assert not inodes & namespaces_of_processes()
     assert not directories()
-    assert descriptors_open() <= descriptors
+    assert descriptors() <= before
     assert set(threading.enumerate()) <= threads
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarding
     assert subprocess.run(["nft", "list", "tables"], capture_output=True, check=True).stdout == tables
 
 
 def test_a_lab_that_fails_leaves_nothing() -> None:
-    descriptors = descriptors_open()
+    before = descriptors()
     with pytest.raises(ZeroDivisionError), lab(small()):
         raise ZeroDivisionError
-    assert descriptors_open() <= descriptors
+    assert descriptors() <= before
     assert not directories()
 
 

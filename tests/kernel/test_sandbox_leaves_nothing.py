@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import pytest
+from leftovers import descriptors
 
 from sequester import IsolatedExecutor
 from sequester.sandbox import cgroup
@@ -45,15 +46,6 @@ def inside(mark: Path) -> list[int]:
 def cgroups_of(pid: int) -> list[Path]:
     where = cgroup.parents()
     return [entry for root in where.directories for entry in root.glob(f"sequester-{pid}-*")] if where else []
-
-
-def descriptors() -> set[tuple[str, str]]:
-    """Those of this process, each with what it is of. What earlier tests left may go meanwhile: more is a leak."""
-    found: set[tuple[str, str]] = set()
-    for entry in list(Path("/proc/self/fd").iterdir()):
-        with suppress(OSError):
-            found.add((entry.name, str(entry.readlink())))
-    return found
 
 
 @pytest.fixture

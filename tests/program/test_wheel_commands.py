@@ -39,7 +39,7 @@ def sequester(
     environment |= more or {}
     command = [sys.executable, "-S", "-m", "sequester", *words]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=6000, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 
